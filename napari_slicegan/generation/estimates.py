@@ -40,7 +40,6 @@ from napari_slicegan.models.noise import NoiseInput
 from napari_slicegan.runtime.limits import (
     PROGRAM_BYTES,
     check_need,
-    free_for_program,
 )
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
@@ -165,7 +164,7 @@ class FitCosts:
     def check(self) -> None:
         """Raise a ValueError if the memory does not suffice."""
         advice = "choose smaller images, or close other programs"
-        check_need(self.memory_bytes, free_for_program(), "a fit", advice)
+        check_need(self.memory_bytes, "a fit", advice)
 
     def sentence(self) -> str:
         """Summary in one sentence."""

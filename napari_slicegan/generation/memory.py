@@ -99,8 +99,7 @@ def check_tiles(plan: VolumePlan, other_bytes: int, advice: str) -> None:
         If memory and swap space do not suffice.
     """
     if _is_short(plan, other_bytes):
-        needed = memory_bytes(plan) + other_bytes
-        check_need(needed, free_for_program(), "a volume", advice)
+        check_need(memory_bytes(plan) + other_bytes, "a volume", advice)
 
 
 def fits_in_memory(plan: VolumePlan) -> bool:

@@ -19,13 +19,7 @@ from napari_slicegan.metrics import METRICS, QUICK_METRICS, RENAMED
 from napari_slicegan.metrics.reference import Source, reference_of
 from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
 from napari_slicegan.metrics.stored_volume import BLOCK_EDGE, WHOLE_VOXELS, described
-from napari_slicegan.runtime.limits import (
-    PROGRAM_BYTES,
-    available_memory,
-    check_need,
-    free_for_program,
-)
-from napari_slicegan.runtime.memory import return_freed_memory
+from napari_slicegan.runtime.limits import PROGRAM_BYTES, check_need
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -203,12 +197,8 @@ def check_measuring_memory(shape: Sequence[int], other_bytes: int = 0) -> None:
     """
     n = math.prod(shape[: len(AXES)])
     needed = VOXEL_BYTES * (n if n <= WHOLE_VOXELS else BLOCK_EDGE**3) + other_bytes
-    if needed > available_memory():
-        # What the generation of the volume has left counts as free.
-        return_freed_memory()
     check_need(
         PROGRAM_BYTES + needed,
-        free_for_program(),
         "a volume to measure",
         "measure a smaller one, or a part of it",
     )

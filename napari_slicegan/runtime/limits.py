@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from napari_slicegan.runtime.memory import return_freed_memory
 from napari_slicegan.runtime.quantities import bytes_in_words
 
 if TYPE_CHECKING:
@@ -140,13 +141,15 @@ def free_for_program() -> int:
     return available_memory() + min(own_memory(), PROGRAM_BYTES)
 
 
-def check_need(needed: int, free: int, what: str, advice: str) -> None:
+def check_need(needed: int, what: str, advice: str) -> None:
     """Refuse work for which the memory does not suffice, before it begins.
+
+    What earlier work has left in the heap counts as free.
 
     Parameters
     ----------
-    needed, free
-        Estimate, and `free_for_program`, in bytes.
+    needed
+        Estimate in bytes, with the program.
     what, advice
         Of the sentence: the work, and what to do.
 
@@ -155,6 +158,10 @@ def check_need(needed: int, free: int, what: str, advice: str) -> None:
     ValueError
         If it needs more than the free memory and swap space.
     """
+    free = free_for_program()
+    if needed > free:
+        return_freed_memory()
+        free = free_for_program()
     if needed > free + available_swap():
         raise ValueError(
             f"Expected {what} that fits in the free memory of {bytes_in_words(free)}, "

@@ -40,7 +40,7 @@ from napari_slicegan.runtime.limits import (
     check_need,
     free_for_program,
 )
-from napari_slicegan.runtime.memory import MEMORY_SETTINGS, return_freed_memory
+from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.tasks import TASKS
@@ -162,14 +162,9 @@ def check_training_memory(
     """
     device = choose_device(config.training.device)
     if device.type == "cpu":
-        cost = _cost(config, task, device)
-        needed, free = _memory(config, task, cost, device)
-        if needed > free:
-            # What an earlier run has left in the heap counts as free.
-            return_freed_memory()
-            needed, free = _memory(config, task, cost, device)
+        needed, _ = _memory(config, task, _cost(config, task, device), device)
         advice = f"lower {settings}, or close other programs"
-        check_need(needed, free, "a training", advice)
+        check_need(needed, "a training", advice)
 
 
 def _memory(

@@ -31,8 +31,8 @@ def free_for(monkeypatch: pytest.MonkeyPatch) -> Pretend:
 
     def pretend(free_bytes: int) -> None:
         monkeypatch.setattr(memory, "available_memory", lambda: 0)
-        monkeypatch.setattr(memory, "free_for_program", lambda: free_bytes)
         for module in (memory, limits):
+            monkeypatch.setattr(module, "free_for_program", lambda: free_bytes)
             monkeypatch.setattr(module, "available_swap", lambda: 0)
 
     return pretend

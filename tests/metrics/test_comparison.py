@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph
-from napari_slicegan.metrics import METRICS, QUICK_METRICS, comparison
+from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.comparison import (
     VOXEL_BYTES,
     Comparison,
@@ -106,7 +106,7 @@ def test_a_volume_that_cannot_be_measured_in_memory_is_refused(
     for lacking in (0, 1):
         for edge, n_bytes in zip(edges, needed, strict=True):
             free = PROGRAM_BYTES + n_bytes - lacking
-            monkeypatch.setattr(comparison, "free_for_program", lambda n=free: n)
+            monkeypatch.setattr(limits, "free_for_program", lambda n=free: n)
             if lacking:
                 with pytest.raises(ValueError, match="a volume to measure that fits"):
                     check_measuring_memory((edge,) * 3)

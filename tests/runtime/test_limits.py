@@ -242,9 +242,10 @@ def test_work_is_refused_beyond_memory_and_swap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "available_swap", lambda: 2 * GB)
-    check_need(5 * GB, 4 * GB, "a volume", "lower its size")
+    monkeypatch.setattr(limits, "free_for_program", lambda: 4 * GB)
+    check_need(5 * GB, "a volume", "lower its size")
     with pytest.raises(ValueError, match=r"free memory of 4 GB.*about 7 GB.*its size"):
-        check_need(7 * GB, 4 * GB, "a volume", "lower its size")
+        check_need(7 * GB, "a volume", "lower its size")
 
 
 def test_the_limit_of_the_address_space_counts(

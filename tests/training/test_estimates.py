@@ -302,7 +302,8 @@ def free_for(monkeypatch: pytest.MonkeyPatch) -> Pretend:
     """Let this process have so many bytes, with the program."""
 
     def pretend(free_bytes: int) -> None:
-        monkeypatch.setattr(estimates, "free_for_program", lambda: free_bytes)
+        for module in (estimates, limits):
+            monkeypatch.setattr(module, "free_for_program", lambda: free_bytes)
         monkeypatch.setattr(limits, "available_swap", lambda: 0)
 
     return pretend
@@ -334,7 +335,7 @@ def test_memory_that_an_earlier_run_has_freed_counts(
     """The heap may hold it until it is returned."""
     enough = forecast(toy_config, toy_images).memory_bytes
     free_for(enough - 1)
-    monkeypatch.setattr(estimates, "return_freed_memory", lambda: free_for(enough))
+    monkeypatch.setattr(limits, "return_freed_memory", lambda: free_for(enough))
     Trainer.start(toy_config, toy_images, tmp_path / "run")
 
 
