@@ -122,6 +122,7 @@ setup(
     package_dir={"napari_slicegan.sample_data": "sample_data"},
     package_data={
         "napari_slicegan": ["napari.yaml", "py.typed"],
+        "napari_slicegan.models": ["*.safetensors"],
         "napari_slicegan.report": ["templates/*"],
         "napari_slicegan.sample_data": [
             *("*.tif", "*.png", "*.safetensors", "README.md"),

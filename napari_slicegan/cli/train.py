@@ -27,6 +27,7 @@ from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES, RESUMABLE, check_changes, group_of_field
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import pair_lines
+from napari_slicegan.models.pretrained import uses_pretrained
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     new_folder,
@@ -110,6 +111,11 @@ def train(options: Namespace) -> int:
             say(
                 f"  The structure is long: a voxel of the network becomes {along} "
                 "(--voxel-stretch 1 1 1 turns it off)."
+            )
+        if uses_pretrained(trainer.config.architecture) and not options.source:
+            say(
+                "  Training starts from the weights of another material "
+                "(--initial-weights random leaves them out)."
             )
         chosen = trainer.config.architecture.voxel_noise
         is_found = chosen == "on" and config.architecture.voxel_noise == "auto"

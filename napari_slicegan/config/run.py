@@ -131,6 +131,7 @@ USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
         (
             "fields_per_phase",
             "generator_negative_slope",
+            "initial_weights",
             "noise",
             "pair_distance",
             "voxel_stretch",

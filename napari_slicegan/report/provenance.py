@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import parse_json
+from napari_slicegan.models.pretrained import uses_pretrained
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
 
@@ -167,7 +168,10 @@ def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
 
 def _training(folder: RunFolder) -> str:
     """Such as ``preset slicegan-fast, 800 steps in 285 s``."""
-    words = f"preset {folder.config().preset or 'own settings'}"
+    config = folder.config()
+    words = f"preset {config.preset or 'own settings'}"
+    if uses_pretrained(config.architecture):
+        words += " from pretrained weights"
     n_steps, elapsed_s = folder.trained()
     return f"{words}, {n_steps} steps in {elapsed_s:.0f} s" if n_steps else words
 

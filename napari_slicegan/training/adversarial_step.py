@@ -15,6 +15,7 @@ from napari_slicegan.data.transforms import OneHotPhases, most_probable
 from napari_slicegan.losses import build_objective
 from napari_slicegan.losses.patterns import PatternLoss
 from napari_slicegan.models import GeneratorNetwork, build_critic, build_generator
+from napari_slicegan.models.pretrained import start_from_pretrained
 from napari_slicegan.runtime import devices as precision
 from napari_slicegan.runtime.devices import to_device
 from napari_slicegan.runtime.distributed import SINGLE_PROCESS, DistributedContext
@@ -226,6 +227,9 @@ class AdversarialStep:
         self.critics = nn.ModuleList(
             build_critic(config, number, self.objective.outputs, weights, heads)
             for number in self.critic_channels
+        )
+        start_from_pretrained(
+            config.architecture, self.generator, self.critics, weights
         )
         self.objective.scores_single_images = not any(
             isinstance(layer, BatchNorm) for layer in self.critics.modules()

@@ -17,6 +17,7 @@ import torch
 
 from napari_slicegan.config import check_changes, parse_config
 from napari_slicegan.models.generator_file import trained_network
+from napari_slicegan.models.pretrained import uses_pretrained
 from napari_slicegan.runtime.devices import (
     choose_precision,
     memory_in_use,
@@ -487,8 +488,13 @@ class Trainer:
         )
 
     def _identity(self) -> str:
-        """SHA-256 of the generator's first weights and of some real samples."""
+        """SHA-256 of the generator's first weights and of some real samples.
+
+        And of the seed where weights are pretrained, which are the same in other runs.
+        """
         digest = hashlib.sha256()
+        if uses_pretrained(self.config.architecture):
+            digest.update(str(self.config.training.seed).encode())
         for tensor in self.gan.generator.state_dict().values():
             if not tensor.is_meta:  # which has no values
                 digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

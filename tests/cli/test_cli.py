@@ -17,6 +17,8 @@ import tifffile
 from napari_slicegan import __version__
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config.presets import preset
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.memory import DISK_FULL
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
@@ -46,6 +48,24 @@ def test_train(image: Path, settings: Path, tmp_path: Path, capsys: Capture) -> 
     # The bar: time left, speed and losses.
     for words_of_bar in ("Training", "left", "steps/s", "critic", "generator"):
         assert words_of_bar in printed.err
+
+
+def test_pretrained_weights_are_stated(tmp_path: Path, capsys: Capture) -> None:
+    """At the start and in the provenance; not where a run has other first weights."""
+    image = tmp_path / "rock.tif"
+    tifffile.imwrite(image, phases_image(72, 72).values)
+    words = ["train", str(image), "--threads", "1", "--steps", "1", "--out"]
+    assert main([*words, str(tmp_path / "one")]) == 0
+    sentence = "Training starts from the weights of another material"
+    assert sentence in capsys.readouterr().out
+    found = provenance_of(tmp_path / "one", load_generator(tmp_path / "one"))
+    assert found.training.startswith("preset slicegan-fast from pretrained weights, 1 ")
+    for name, other in {
+        "random": ["--initial-weights", "random"],
+        "tuned": ["--from", str(tmp_path / "one")],
+    }.items():
+        assert main([*words, str(tmp_path / name), *other]) == 0
+        assert sentence not in capsys.readouterr().out
 
 
 def test_stopped_before_the_first_step(

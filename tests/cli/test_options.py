@@ -147,6 +147,7 @@ def test_presets_and_files_are_where_settings_start(
         "generator_widths": (192, 96, 48, 24),
         "generator_negative_slope": 0.0,
         "share_planes": False,
+        "initial_weights": "random",
     }
     assert config == preset("slicegan-fast").changed(seed=5, steps=3, **of_0_1_0)
 

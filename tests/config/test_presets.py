@@ -20,6 +20,7 @@ COMMON: dict[str, Any] = {
     "critic_negative_slope": 0.0,
     "critic_heads": False,
     "feature_resampling": False,
+    "initial_weights": "random",
     "normalisation": "batch",
     "noise": False,
     "voxel_noise": "off",

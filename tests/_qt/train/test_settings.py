@@ -160,10 +160,11 @@ def test_settings_of_images_are_hidden_for_volumes(settings: TrainSettings) -> N
     assert architecture["image_kernel"].isHidden()
     assert architecture["initialisation"].isHidden()
     assert epochs.isHidden()
-    assert not architecture["noise"].isHidden()
+    of_volumes = [architecture[name] for name in ("noise", "initial_weights")]
+    assert not any(editor.isHidden() for editor in of_volumes)
     settings.preset.set_value("realness-dcgan")
     assert not epochs.isHidden()
-    assert architecture["noise"].isHidden()
+    assert all(editor.isHidden() for editor in of_volumes)
 
 
 def test_points_have_neither_patches_nor_epochs(settings: TrainSettings) -> None:
