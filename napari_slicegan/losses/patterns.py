@@ -9,12 +9,17 @@ convolutions hardly counts single pixels, of which these are the statistics.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-N_PATTERNS = 4
+KINDS = ((1, 2, 4, 8), (3, 5, 10, 12), (7, 11, 13, 14), (6, 9))
+"""Squares with one pixel of a phase, two side by side, three and two diagonal ones. The
+first bit is the pixel at the upper left; then come upper right and lower left."""
+N_CODES = 16
+CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 STEPS_OF_GENERATED = 20
 """Training steps over which generated patterns are averaged."""
 STEPS_OF_REAL = 1000
@@ -24,43 +29,70 @@ SMALLEST = 1e-4
 
 
 def pattern_shares(images: Tensor) -> Tensor:
-    """Shares of 2x2 pixels with one, two, three and two diagonal pixels of a phase.
+    """Shares of 2x2 pixels of each kind, see `KINDS`.
 
     Parameters
     ----------
     images
-        One-hot phases [N, C, Y, X]. A product of pixels is one exactly where all of
-        them are of the phase, so the shares are sums of products and have a gradient.
+        One-hot phases [N, C, Y, X].
 
     Returns
     -------
     [4, C].
     """
-    left, right = images[..., :-1], images[..., 1:]
-    a, b, c, d = (
-        left[..., :-1, :],
-        right[..., :-1, :],
-        left[..., 1:, :],
-        right[..., 1:, :],
-    )
-    upper, lower = a * b, c * d
-    one = a + b + c + d
-    side = upper + lower + a * c + b * d
-    diagonal = a * d + b * c
-    three = upper * (c + d) + lower * (a + b)
-    four = upper * lower
-    # How many of these subsets each square holds -> squares of each kind.
-    one, side, diagonal, three, four = (
-        each.mean(dim=(0, 2, 3)) for each in (one, side, diagonal, three, four)
-    )
-    return torch.stack(
-        [
-            one - 2 * (side + diagonal) + 3 * three - 4 * four,
-            side - 2 * three + 4 * four,
-            three - 4 * four,
-            diagonal - three + 2 * four,
-        ]
-    )
+    codes = _codes(images).transpose(0, 1).flatten(1)
+    counts = torch.zeros(len(codes), N_CODES, device=codes.device)
+    counts.scatter_add_(1, codes, torch.ones_like(codes, dtype=counts.dtype))
+    return _is_of_kind(codes.device) @ (counts / codes.shape[1]).T
+
+
+def pattern_gradient(images: Tensor, weights: Tensor) -> Tensor:
+    """Gradient of a weighted sum of `pattern_shares` by each pixel.
+
+    Pixels are 0 or 1: the derivative is the difference between a pixel of the phase and
+    one of another, the other pixels as they are.
+
+    Parameters
+    ----------
+    images
+        One-hot phases [N, C, Y, X].
+    weights
+        [4, C].
+
+    Returns
+    -------
+    [N, C, Y, X].
+    """
+    codes = _codes(images)
+    n, channels, height, width = codes.shape
+    of_code = weights.T @ _is_of_kind(codes.device) / (n * height * width)
+    every = torch.arange(N_CODES, device=codes.device)
+    offsets = N_CODES * torch.arange(channels, device=codes.device).view(-1, 1, 1)
+    index = (codes + offsets).flatten()
+    gradient = torch.zeros_like(images)
+    for number, (y, x) in enumerate(CORNERS):
+        bit = 1 << number
+        change = of_code[:, every | bit] - of_code[:, every & ~bit]
+        part = change.flatten().index_select(0, index).view(codes.shape)
+        gradient[..., y : y + height, x : x + width] += part
+    return gradient
+
+
+def _codes(images: Tensor) -> Tensor:
+    """Number of each square, a bit for each of its pixels, [N, C, Y - 1, X - 1]."""
+    phases = (images > 0.5).to(torch.uint8)
+    rows = phases[..., :-1] + 2 * phases[..., 1:]
+    return (rows[..., :-1, :] + 4 * rows[..., 1:, :]).long()
+
+
+@functools.cache
+def _is_of_kind(device: torch.device) -> Tensor:
+    """1 where a square is of a kind, [4, 16].
+
+    It is copied to a device before a step is captured there, which could not do so.
+    """
+    table = [[float(code in kind) for code in range(N_CODES)] for kind in KINDS]
+    return torch.tensor(table, device=device)
 
 
 class PatternLoss(nn.Module):
@@ -93,16 +125,16 @@ class PatternLoss(nn.Module):
         super().__init__()
         self._over_processes = over_processes
         for name in ("real", "generated"):
-            self.register_buffer(name, torch.zeros(parts, N_PATTERNS, channels))
+            self.register_buffer(name, torch.zeros(parts, len(KINDS), channels))
         self.register_buffer("steps", torch.zeros(()))
 
     def forward(self, real: list[Tensor], generated: list[Tensor]) -> Tensor:
         """Loss of one step, a scalar; each list holds [N, C, P, P] for each part."""
-        made = torch.stack([pattern_shares(images) for images in generated])
         with torch.no_grad():
-            self.steps += 1
             seen = torch.stack([pattern_shares(images) for images in real])
-            now = self._over_processes(torch.stack([seen, made]).float())
+            made = torch.stack([pattern_shares(images) for images in generated])
+            now = self._over_processes(torch.stack([seen, made]))
+            self.steps += 1
             lengths = STEPS_OF_REAL, STEPS_OF_GENERATED
             for average, shares, steps in zip(
                 (self.real, self.generated), now, lengths, strict=True
@@ -110,4 +142,11 @@ class PatternLoss(nn.Module):
                 average.lerp_(shares, 1 / self.steps.clamp(max=steps))
             scale = self.real.clamp_min(SMALLEST)
             error = ((self.generated - self.real) / scale).clamp(-1, 1)
-        return (error * made / scale).mean()
+            weights = error / scale / error.numel()
+            gradients = [*map(pattern_gradient, generated, weights)]
+            loss = (weights * made).sum()
+        for images, gradient in zip(generated, gradients, strict=True):
+            # The value above with these gradients.
+            linear = (images * gradient).sum()
+            loss = loss + linear - linear.detach()
+        return loss

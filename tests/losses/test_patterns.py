@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from napari_slicegan.losses.patterns import PatternLoss, pattern_shares
+from napari_slicegan.losses.patterns import (
+    PatternLoss,
+    pattern_gradient,
+    pattern_shares,
+)
 
 
 def counted(images: torch.Tensor) -> torch.Tensor:
@@ -29,6 +33,18 @@ def phases(*shape: int, fraction: float = 0.3) -> torch.Tensor:
 def test_shares_are_those_of_counting() -> None:
     images = phases(2, 9, 7)
     torch.testing.assert_close(pattern_shares(images), counted(images))
+
+
+def test_the_gradient_is_the_difference_that_each_pixel_makes() -> None:
+    images, rng = phases(2, 5, 6), torch.Generator().manual_seed(0)
+    weights = torch.randn(4, 2, generator=rng)
+    gradient = pattern_gradient(images, weights)
+    for place in torch.cartesian_prod(*map(torch.arange, images.shape)):
+        there, not_there = (
+            images.index_put(tuple(place), torch.tensor(value)) for value in (1.0, 0.0)
+        )
+        change = pattern_shares(there) - pattern_shares(not_there)
+        torch.testing.assert_close(gradient[tuple(place)], (weights * change).sum())
 
 
 def test_the_gradient_removes_patterns_that_are_too_frequent() -> None:
