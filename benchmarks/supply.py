@@ -39,6 +39,7 @@ MOST_S = 1800
 IN_THE_WHEEL = (
     "napari_slicegan/napari.yaml",
     "napari_slicegan/py.typed",
+    "napari_slicegan/models/pretrained.safetensors",
     "napari_slicegan/report/templates/report.html",
     "napari_slicegan/sample_data/bentheimer_slice.tif",
     "napari_slicegan/sample_data/models/bentheimer.safetensors",

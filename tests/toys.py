@@ -52,6 +52,7 @@ def small_config() -> RunConfig:
         architecture="auto",
         noise=False,
         voxel_noise="off",
+        initial_weights="random",
         patch_size=TOY_PATCH,
         latent_size=4,
         latent_channels=4,

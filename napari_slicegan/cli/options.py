@@ -68,7 +68,11 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "bentheimer": (("bentheimer_slice",), {}),
     "nanoporous-gold": (
         ("nanoporous_gold",),
-        {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
+        {
+            **{"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
+            # The pretrained weights have seen this material.
+            "initial_weights": "random",
+        },
     ),
     "fibres": (("fibres_z", "fibres_y", "fibres_x"), {}),
 }

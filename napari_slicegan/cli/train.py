@@ -27,7 +27,6 @@ from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES, RESUMABLE, check_changes, group_of_field
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import pair_lines
-from napari_slicegan.models.pretrained import uses_pretrained
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     new_folder,
@@ -112,9 +111,10 @@ def train(options: Namespace) -> int:
                 f"  The structure is long: a voxel of the network becomes {along} "
                 "(--voxel-stretch 1 1 1 turns it off)."
             )
-        if uses_pretrained(trainer.config.architecture) and not options.source:
+        initial_weights = trainer.config.architecture.initial_weights
+        if initial_weights == "pretrained" and not options.source:
             say(
-                "  Training starts from the weights of another material "
+                "  Training starts from weights trained on nanoporous gold "
                 "(--initial-weights random leaves them out)."
             )
         chosen = trainer.config.architecture.voxel_noise
@@ -202,12 +202,14 @@ def _differences(
 ) -> dict[str, Any]:
     """Settings of the command that differ from those of the run; it must take them.
 
-    What a resumed run can take is that of the run unless it is ``given`` as a flag.
+    What a resumed run can take is that of the run unless it is ``given`` as a flag, and
+    so are its first weights.
     """
     found = {}
     for name, group in group_of_field().items():
         value = getattr(getattr(config, group), name)
-        if name not in given and (group == "training" or name in RESUMABLE):
+        is_kept = group == "training" or name in (*RESUMABLE, "initial_weights")
+        if is_kept and name not in given:
             continue
         # What is left open was chosen at the start.
         if value not in OPEN and value != getattr(getattr(before, group), name):

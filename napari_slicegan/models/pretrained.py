@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 FILE = Path(__file__).with_name("pretrained.safetensors")
 FORMAT = "napari-slicegan pretrained weights 1"
 SETTINGS = (
-    *("architecture", "latent_channels", "generator_widths", "generator_kernels"),
-    *("generator_negative_slope", "noise", "normalisation", "condition"),
+    *("architecture", "latent_channels", "condition", "noise", "normalisation"),
+    *("generator_widths", "generator_negative_slope"),
     *("critic_widths", "critic_negative_slope", "feature_resampling"),
 )
 """Settings of which the hidden layers are."""
@@ -69,7 +69,7 @@ class PretrainedWeights(NamedTuple):
     def save(self, file: Path) -> None:
         """Write them in half precision; the file is whole or not there."""
         tensors = {
-            f"{network}/{name}": value.detach().cpu().half().contiguous()
+            f"{network}/{name}": _half(value.detach().cpu()).contiguous()
             for network in ("generator", "critic")
             for name, value in getattr(self, network).items()
         }
@@ -84,13 +84,24 @@ class PretrainedWeights(NamedTuple):
 
     @classmethod
     def load(cls, file: Path) -> PretrainedWeights:
-        """Read what `save` wrote; float32."""
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is of another format.
+        """
         networks: dict[str, dict[str, Tensor]] = {"generator": {}, "critic": {}}
         with safe_open(file, "pt") as content:
             metadata = content.metadata()
+            if metadata.get("format") != FORMAT:
+                raise ValueError(
+                    f"{file.name}: expected {FORMAT}, got {metadata.get('format')}; "
+                    "install the program anew."
+                )
             for key in content.keys():
                 network, _, name = key.partition("/")
-                networks[network][name] = content.get_tensor(key).float()
+                networks[network][name] = content.get_tensor(key)
         facts = json.loads(metadata["facts"])
         return cls(
             generator=networks["generator"],
@@ -101,6 +112,10 @@ class PretrainedWeights(NamedTuple):
         )
 
 
+def _half(values: Tensor) -> Tensor:
+    return values.half() if values.is_floating_point() else values
+
+
 @functools.cache
 def pretrained_weights() -> PretrainedWeights:
     """The weights that ship with the program."""
@@ -108,7 +123,10 @@ def pretrained_weights() -> PretrainedWeights:
 
 
 def uses_pretrained(settings: ArchitectureSettings) -> bool:
-    """Whether networks of these settings start from the weights that ship."""
+    """Whether networks of these settings start from the weights that ship.
+
+    A run states "random" in its settings where they do not suit.
+    """
     return settings.initial_weights == "pretrained" and pretrained_weights().suit(
         settings
     )
@@ -124,7 +142,8 @@ def start_from_pretrained(
 
     Layers at the ends remain as they are where they differ in kind: the generator's
     last one unless it makes two phases of as many fields, the critics' first one of
-    gray values and colours, the critics' last one of another patch size.
+    gray values and colours, the critics' last one of another patch size or of several
+    scores.
 
     Parameters
     ----------
@@ -157,7 +176,7 @@ def _start_critic(
 ) -> None:
     """`start_from_pretrained` for one critic, with the head of its axis."""
     own = critic.state_dict()
-    first, *hidden, last = weights
+    first, *hidden, last = (name for name in own if name in weights)
     theirs = {name: weights[name] for name in hidden}
     if spec.output == "phases":
         shape = len(own[first][0]), spec.channels

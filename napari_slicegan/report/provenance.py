@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import parse_json
-from napari_slicegan.models.pretrained import uses_pretrained
+from napari_slicegan.models.pretrained import pretrained_weights
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
 
@@ -129,7 +129,7 @@ def provenance_of(
         name=trained.name.encode("utf-8", "replace").decode("utf-8"),
         images=_images(path, licence) if run else (),
         settings=run.config().model_dump(mode="json") if run else {},
-        training=_training(run) if run else NOT_STATED,
+        training=_training(run, trained.lineage) if run else NOT_STATED,
         trained_with=_trained_with(path / CONFIG) if run else {},
         generator_sha256=sha256_of(file),
         architecture=str(trained.network.spec.architecture),
@@ -166,12 +166,14 @@ def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
     )
 
 
-def _training(folder: RunFolder) -> str:
+def _training(folder: RunFolder, lineage: Sequence[str]) -> str:
     """Such as ``preset slicegan-fast, 800 steps in 285 s``."""
     config = folder.config()
     words = f"preset {config.preset or 'own settings'}"
-    if uses_pretrained(config.architecture):
-        words += " from pretrained weights"
+    if len(lineage) > 1:
+        words += ", from the weights of another run"
+    elif config.architecture.initial_weights == "pretrained":
+        words += f", from pretrained weights ({pretrained_weights().origin})"
     n_steps, elapsed_s = folder.trained()
     return f"{words}, {n_steps} steps in {elapsed_s:.0f} s" if n_steps else words
 

@@ -27,6 +27,7 @@ from napari_slicegan.models import (
     volume_spec,
 )
 from napari_slicegan.models.cost import META, CostCounter, StepCost
+from napari_slicegan.models.pretrained import uses_pretrained
 from napari_slicegan.runtime.devices import (
     choose_device,
     choose_precision,
@@ -189,12 +190,15 @@ def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
     """Fill in settings that depend on the images and on the device.
 
     Noise in each voxel, voxel stretch and symmetries of the crops: as the task has
-    them. On a CUDA device, empty batch sizes: the largest power of two, up to
-    ``MAX_BATCH_SIZE``, whose estimated float32 memory fits into the free memory.
+    them. First weights: random where the pretrained ones do not suit. On a CUDA device,
+    empty batch sizes: the largest power of two, up to ``MAX_BATCH_SIZE``, whose
+    estimated float32 memory fits into the free memory.
     """
     is_noisy = getattr(task.spec, "voxel_noise", False)
+    starts_pretrained = uses_pretrained(config.architecture)
     config = config.changed(
         voxel_noise="on" if is_noisy else "off",
+        initial_weights="pretrained" if starts_pretrained else "random",
         augmentation=getattr(task, "augmentation", config.slices.augmentation),
         voxel_stretch=getattr(task.spec, "stretch", config.architecture.voxel_stretch),
     )

@@ -30,8 +30,9 @@ def fine_tune(
     """Start a run in a new folder from the weights of another run.
 
     From a run with a checkpoint, generator, average and critics are loaded. From a
-    generator alone, generator and average start from its weights and the critics are
-    initialised. Optimisers, random numbers and the step count always start afresh.
+    generator alone, generator and average start from its weights, and the critics as
+    the setting ``initial_weights`` has it. Optimisers, random numbers and the step
+    count always start afresh.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def fine_tune(
         known = settings_of(source).architecture
         names = [name for name, is_open in left_open.items() if is_open]
         config = config.changed(**{name: getattr(known, name) for name in names})
+    if _has_checkpoint(Path(source)):
+        config = config.changed(initial_weights="random")  # of which none remain
     return Trainer.start(
         config, images, path, lambda trainer: load_weights(trainer, Path(source))
     )
@@ -70,8 +73,7 @@ def load_weights(trainer: Trainer, source: Path) -> None:
     """
     gan = trainer.gan
     spec = gan.generator.spec
-    run = RunFolder.open(source) if source.is_dir() else None
-    if run is None or not run.checkpoints():
+    if not _has_checkpoint(source):
         trained = load_any_generator(source)
         network = trained.network
         _check_architecture(spec, network.spec)
@@ -81,6 +83,7 @@ def load_weights(trainer: Trainer, source: Path) -> None:
         _load(gan.generator, weights, "generator")
         _load(gan.averaged.network, weights, "generator")
         return
+    run = RunFolder.open(source)
     _check_architecture(spec, generator_spec(run.config(), spec.channels, spec.output))
     checkpoint = run.load_checkpoint()
     state = checkpoint["game"]
@@ -95,6 +98,10 @@ def load_weights(trainer: Trainer, source: Path) -> None:
         _load(gan.critics, state["critics"], "critic")
     except ValueError as error:
         logger.warning("The critics are newly initialised. %s", error)
+
+
+def _has_checkpoint(source: Path) -> bool:
+    return source.is_dir() and bool(RunFolder.open(source).checkpoints())
 
 
 SETTINGS: Mapping[str, str] = {

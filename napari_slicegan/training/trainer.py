@@ -122,7 +122,7 @@ class Trainer:
             for source in task.samplers
         ]
         self.losses = LossHistory(self.device)
-        # Of the run: of its first weights, which its seed determines, and its data.
+        # Of the run: of its first weights, its seed and its data.
         self.lineage: tuple[str, ...] = (self._identity(),)
         self.step = 0
         self.clock = RunClock(task.training, task.epoch_steps, distributed.world_size)

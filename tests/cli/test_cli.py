@@ -18,6 +18,7 @@ from napari_slicegan import __version__
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.models.pretrained import pretrained_weights
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.memory import DISK_FULL
 from napari_slicegan.training.run_folder import RunFolder, read_config
@@ -51,21 +52,55 @@ def test_train(image: Path, settings: Path, tmp_path: Path, capsys: Capture) -> 
 
 
 def test_pretrained_weights_are_stated(tmp_path: Path, capsys: Capture) -> None:
-    """At the start and in the provenance; not where a run has other first weights."""
+    """At the start and in the provenance, as are other first weights."""
+
+    def training_of(name: str) -> str:
+        run = tmp_path / name
+        return provenance_of(run, load_generator(run)).training
+
     image = tmp_path / "rock.tif"
     tifffile.imwrite(image, phases_image(72, 72).values)
     words = ["train", str(image), "--threads", "1", "--steps", "1", "--out"]
     assert main([*words, str(tmp_path / "one")]) == 0
-    sentence = "Training starts from the weights of another material"
+    sentence = "Training starts from weights trained on nanoporous gold"
     assert sentence in capsys.readouterr().out
-    found = provenance_of(tmp_path / "one", load_generator(tmp_path / "one"))
-    assert found.training.startswith("preset slicegan-fast from pretrained weights, 1 ")
-    for name, other in {
-        "random": ["--initial-weights", "random"],
-        "tuned": ["--from", str(tmp_path / "one")],
-    }.items():
-        assert main([*words, str(tmp_path / name), *other]) == 0
+    origin = pretrained_weights().origin
+    assert "aquami 1.1.0" in origin
+    assert f", from pretrained weights ({origin}), 1 steps" in training_of("one")
+    other = {
+        "random": (["--initial-weights", "random"], "slicegan-fast, 1 steps"),
+        "narrow": (
+            ["--generator-widths", "8", "8", "8", "8"],
+            "slicegan-fast, 1 steps",
+        ),
+        "tuned": (
+            ["--from", str(tmp_path / "one")],
+            ", from the weights of another run,",
+        ),
+    }
+    for name, (flags, words_of_training) in other.items():
+        assert main([*words, str(tmp_path / name), *flags]) == 0
         assert sentence not in capsys.readouterr().out
+        assert words_of_training in training_of(name)
+        settings = RunFolder.open(tmp_path / name).config().architecture
+        assert settings.initial_weights == "random"
+
+
+def test_the_same_command_resumes_a_run_of_before_pretrained_weights(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Its settings do not name them; a flag that asks for them is refused."""
+    image, run = tmp_path / "rock.tif", tmp_path / "run"
+    tifffile.imwrite(image, phases_image(72, 72).values)
+    words = ["train", str(image), "--threads", "1", "--steps", "1", "--out", str(run)]
+    assert main([*words, "--initial-weights", "random"]) == 0
+    config = json.loads((run / "config.json").read_text())
+    del config["settings"]["architecture"]["initial_weights"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert main(words) == 0
+    assert RunFolder.open(run).load_checkpoint()["step"] == 2
+    assert main([*words, "--initial-weights", "pretrained"]) == 2
+    assert "Initial weights" in capsys.readouterr().err
 
 
 def test_stopped_before_the_first_step(

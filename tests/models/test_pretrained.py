@@ -89,6 +89,10 @@ def test_other_networks_begin_at_random(
     drawn = networks(two_phases, **{**changes, "initial_weights": "random"})
     assert not unlike(found[0], drawn[0])
     assert not unlike(found[1][0], drawn[1][0])
+    known = pretrained_weights()
+    weights = {k: v for k, v in known.generator.items() if "0.weight" in k}
+    same = [k for k, v in weights.items() if torch.equal(found[0][k], v)]
+    assert same == []
 
 
 def test_of_three_phases_the_ends_differ() -> None:
