@@ -148,6 +148,8 @@ def test_presets_and_files_are_where_settings_start(
         "generator_negative_slope": 0.0,
         "share_planes": False,
         "initial_weights": "random",
+        "penalty_weight": 16.0,
+        "pattern_weight": 0.0,
     }
     assert config == preset("slicegan-fast").changed(seed=5, steps=3, **of_0_1_0)
 
