@@ -149,6 +149,8 @@ def settings(objective: str) -> RunConfig:
         name: value
         for name, value in preset("slicegan-fast").objective.model_dump().items()
         if OF_OBJECTIVE.get(name, objective) == objective
+        # Patterns are of volumes of phases.
+        and name != "pattern_weight"
     }
     optimiser = preset("slicegan-fast").optimiser.model_dump()
     return base.changed(**{**own, **optimiser, "ema_decay": 0.0, "lr_decay_start": 1.0})

@@ -91,7 +91,7 @@ def test_the_wheel_holds_code_samples_and_licence(wheel: Path) -> None:
     files = [name for name in names if name.startswith("napari_slicegan/")]
     code = {
         str(file.relative_to(PACKAGE))
-        for pattern in ("*.py", "report/templates/*")
+        for pattern in ("*.py", "models/*.safetensors", "report/templates/*")
         for file in PACKAGE.rglob(pattern)
         if file.is_file()
     }

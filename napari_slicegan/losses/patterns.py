@@ -108,6 +108,9 @@ class PatternLoss(nn.Module):
         Groups of images with averages of their own, such as those of an axis.
     channels
         Number of phases C.
+    share_images
+        Whether all groups have the same real images, as the axes of an isotropic
+        material: their real shares are then those of all groups.
     over_processes
         Mean of a tensor over the processes that each make a part of a batch.
     """
@@ -121,8 +124,11 @@ class PatternLoss(nn.Module):
         parts: int,
         channels: int,
         over_processes: Callable[[Tensor], Tensor] = lambda shares: shares,
+        *,
+        share_images: bool = False,
     ) -> None:
         super().__init__()
+        self._share_images = share_images
         self._over_processes = over_processes
         for name in ("real", "generated"):
             self.register_buffer(name, torch.zeros(parts, len(KINDS), channels))
@@ -132,6 +138,8 @@ class PatternLoss(nn.Module):
         """Loss of one step, a scalar; each list holds [N, C, P, P] for each part."""
         with torch.no_grad():
             seen = torch.stack([pattern_shares(images) for images in real])
+            if self._share_images:
+                seen = seen.mean(dim=0, keepdim=True).expand_as(seen)
             made = torch.stack([pattern_shares(images) for images in generated])
             now = self._over_processes(torch.stack([seen, made]))
             self.steps += 1

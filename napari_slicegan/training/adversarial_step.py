@@ -240,7 +240,8 @@ class AdversarialStep:
         if config.objective.pattern_weight and self._is_hard:
             mean = distributed.all_reduce_mean
             parts = self.view.n_axes, spec.channels
-            self.patterns = PatternLoss(*parts, mean).to(device)
+            self.patterns = PatternLoss(*parts, mean, share_images=isotropic)
+            self.patterns.to(device)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
             distributed.sync_batch_norm(network)

@@ -74,6 +74,17 @@ def test_equal_patterns_have_no_loss() -> None:
     assert generated.grad.abs().max() < 1e-6
 
 
+def test_axes_of_an_isotropic_material_share_real_patterns() -> None:
+    first, second = phases(2, 16, 16), phases(2, 16, 16, fraction=0.6)
+    shared, own = PatternLoss(2, 2, share_images=True), PatternLoss(2, 2)
+    for loss in (shared, own):
+        loss([first, second], [first, second])
+    of_both = torch.stack([pattern_shares(first), pattern_shares(second)])
+    torch.testing.assert_close(own.real, of_both)
+    torch.testing.assert_close(shared.real, of_both.mean(0).expand(2, -1, -1))
+    torch.testing.assert_close(shared.generated, of_both)
+
+
 def test_generated_patterns_are_those_of_late_steps_real_ones_of_all() -> None:
     loss, first, later = PatternLoss(1, 2), phases(2, 16, 16), phases(2, 9, 9)
     for images in (first, *[later] * 99):
