@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.cli.options import (
     DEMO_MATERIALS,
     DONE,
+    STARTS_PRETRAINED,
     STOPPED,
     changes_from,
     say,
@@ -173,6 +174,8 @@ def run_demo(job: DemoJob) -> str:
     """
     images = job.images()
     trainer = Trainer.start(job.config, images, job.out / "run")
+    if trainer.config.architecture.initial_weights == "pretrained":
+        say(f"{STARTS_PRETRAINED}.")
     if (reason := train_with_progress(trainer)) is FinishReason.DIVERGED:
         raise ValueError(reason.value)
     plan = VolumePlan(load_generator(job.out / "run"), (EDGE,) * 3, SEED)

@@ -77,6 +77,7 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "fibres": (("fibres_z", "fibres_y", "fibres_x"), {}),
 }
 """Sample images and settings of each material of the demo."""
+STARTS_PRETRAINED = "Training starts from weights trained on nanoporous gold"
 SIZES = frozenset(("pixel_size_nm", "z_step_nm"))
 OUTPUTS = ("out", "csv", "figure", "sheet", "sounds", "animation")
 """Options that name what is written."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.cli.options import (
     DIVERGED,
     DONE,
+    STARTS_PRETRAINED,
     STOPPED,
     changes_from,
     config_from,
@@ -113,10 +114,7 @@ def train(options: Namespace) -> int:
             )
         initial_weights = trainer.config.architecture.initial_weights
         if initial_weights == "pretrained" and not options.source:
-            say(
-                "  Training starts from weights trained on nanoporous gold "
-                "(--initial-weights random leaves them out)."
-            )
+            say(f"  {STARTS_PRETRAINED} (--initial-weights random leaves them out).")
         chosen = trainer.config.architecture.voxel_noise
         is_found = chosen == "on" and config.architecture.voxel_noise == "auto"
         if is_found and images.kind == "phases" and not options.source:

@@ -56,14 +56,14 @@ def test_a_diverged_run_says_what_is_kept(
 def test_a_diverged_demo_ends_with_one_sentence(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And neither with a volume nor with a report of noise."""
+    """Nor is there a volume or a report of noise; it states its first weights."""
     out = tmp_path / "demo"
     monkeypatch.setattr(
         AdversarialStep, "step", lambda *_: torch.tensor([math.nan, 0, 0])
     )
     assert main(["demo", "--no-window", "--device", "cpu", "--out", str(out)]) == 2
     printed = capsys.readouterr()
-    assert printed.out == ""
+    assert printed.out == "Training starts from weights trained on nanoporous gold.\n"
     last = printed.err.splitlines()[-1]
     assert last.startswith("slicegan: The losses are no longer finite")
     assert [path.name for path in out.iterdir()] == ["run"]
