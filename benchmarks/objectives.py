@@ -27,6 +27,7 @@ from napari_slicegan.sample_data import path as sample_path
 from benchmarks.time_to_quality import append, parse_setting, pauses
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.presets import preset
+from napari_slicegan.config.run import USERS_OF
 from napari_slicegan.config.training import OF_OBJECTIVE
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
@@ -149,8 +150,8 @@ def settings(objective: str) -> RunConfig:
         name: value
         for name, value in preset("slicegan-fast").objective.model_dump().items()
         if OF_OBJECTIVE.get(name, objective) == objective
-        # Patterns are of volumes of phases.
-        and name != "pattern_weight"
+        # Not those of volumes of phases.
+        and name not in USERS_OF
     }
     optimiser = preset("slicegan-fast").optimiser.model_dump()
     return base.changed(**{**own, **optimiser, "ema_decay": 0.0, "lr_decay_start": 1.0})

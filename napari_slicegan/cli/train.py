@@ -200,14 +200,12 @@ def _differences(
 ) -> dict[str, Any]:
     """Settings of the command that differ from those of the run; it must take them.
 
-    What a resumed run can take is that of the run unless it is ``given`` as a flag, and
-    so are its first weights.
+    What a resumed run can take is that of the run unless it is ``given`` as a flag.
     """
     found = {}
     for name, group in group_of_field().items():
         value = getattr(getattr(config, group), name)
-        is_kept = group == "training" or name in (*RESUMABLE, "initial_weights")
-        if is_kept and name not in given:
+        if name not in given and (group == "training" or name in RESUMABLE):
             continue
         # What is left open was chosen at the start.
         if value not in OPEN and value != getattr(getattr(before, group), name):

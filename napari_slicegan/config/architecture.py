@@ -165,13 +165,13 @@ class ArchitectureSettings(Settings):
         description="First weights of 'specgan': 'glorot', uniform as in the original, "
         "or 'dcgan', normal with a standard deviation of 0.02 as in ports to PyTorch.",
     )
-    initial_weights: Literal["random", "pretrained"] = Field(
+    initial_weights: Literal["random", "auto", "pretrained"] = Field(
         "random",
         title="Initial weights",
         description="For volumes. 'pretrained': those of networks that have learned "
-        "another material, so that far fewer steps are needed; they come with the "
-        "program and suit the networks of 'slicegan-fast' and 'slicegan-fine', others "
-        "begin at random.",
+        "nanoporous gold, so that fewer steps are needed; they come with the program "
+        "and suit the networks of 'slicegan-fast' and 'slicegan-fine', others begin at "
+        "random. 'auto': a new run states which of both it begins with.",
     )
     latent_distribution: Literal["uniform", "normal"] = Field(
         "uniform",

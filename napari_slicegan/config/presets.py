@@ -31,7 +31,7 @@ _FAST: Mapping[str, object] = {
     "critic_widths": (32, 64, 128, 256),
     "critic_negative_slope": 0.2,
     "critic_heads": True,
-    "initial_weights": "pretrained",
+    "initial_weights": "auto",
     "augmentation": "auto",
     "critic_slices": 4,
     "generator_slices": 4,

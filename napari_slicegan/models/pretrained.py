@@ -127,9 +127,7 @@ def uses_pretrained(settings: ArchitectureSettings) -> bool:
 
     A run states "random" in its settings where they do not suit.
     """
-    return settings.initial_weights == "pretrained" and pretrained_weights().suit(
-        settings
-    )
+    return settings.initial_weights != "random" and pretrained_weights().suit(settings)
 
 
 def start_from_pretrained(
