@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.cli.options import (
     DEMO_MATERIALS,
     DONE,
-    STARTS_PRETRAINED,
     STOPPED,
     changes_from,
     say,
@@ -37,6 +36,7 @@ from napari_slicegan.runtime.atomic_files import (
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.training.clock import FinishReason
+from napari_slicegan.training.estimates import STARTS_PRETRAINED
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 

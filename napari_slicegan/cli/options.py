@@ -77,7 +77,6 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "fibres": (("fibres_z", "fibres_y", "fibres_x"), {}),
 }
 """Sample images and settings of each material of the demo."""
-STARTS_PRETRAINED = "Training starts from weights trained on nanoporous gold"
 SIZES = frozenset(("pixel_size_nm", "z_step_nm"))
 OUTPUTS = ("out", "csv", "figure", "sheet", "sounds", "animation")
 """Options that name what is written."""
@@ -248,7 +247,7 @@ def add_setting_flags(
             ):
                 if flag is not None:
                     section.add_argument(
-                        f"--{flag.replace('_', '-')}",
+                        flag_of(flag),
                         dest=f"setting_{field}",
                         default=argparse.SUPPRESS,
                         help=text,
@@ -453,8 +452,13 @@ def refuse_settings(
 
 def unused(name: str, wanted: str, got: str) -> ValueError:
     """Error about an option that would have no effect."""
-    flag = f"--{name.replace('_', '-')}"
-    return ValueError(f"Expected {wanted} for {flag}, got {got}; leave it out.")
+    message = f"Expected {wanted} for {flag_of(name)}, got {got}; leave it out."
+    return ValueError(message)
+
+
+def flag_of(name: str) -> str:
+    """Option of a setting."""
+    return f"--{name.replace('_', '-')}"
 
 
 def numbers(word: str) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.cli.options import (
     DIVERGED,
     DONE,
-    STARTS_PRETRAINED,
     STOPPED,
     changes_from,
     config_from,
     expanded,
     file_path,
+    flag_of,
     generator_path,
     inherited,
     opened,
@@ -36,7 +36,7 @@ from napari_slicegan.runtime.atomic_files import (
 from napari_slicegan.runtime.distributed import distributed_context
 from napari_slicegan.systems.image_set import holds_images
 from napari_slicegan.training.clock import FinishReason
-from napari_slicegan.training.estimates import estimate
+from napari_slicegan.training.estimates import choices_made, estimate
 from napari_slicegan.training.fine_tuning import fine_tune
 from napari_slicegan.training.run_folder import CONFIG, RunFolder
 from napari_slicegan.training.tasks import training_data
@@ -94,34 +94,15 @@ def train(options: Namespace) -> int:
             trainer = Trainer.start(config, images, out)
     if distributed.is_main and isinstance(images, TrainingImages):
         _say_what_is_read(images, config)
-        if trainer.config.slices.augmentation != config.slices.augmentation == "auto":
-            _say_how_crops_are_mirrored(images, trainer.config)
         slices = trainer.config.slices
         if slices.pair_distance:
             axes = AXES if slices.pair_axis == "all" else (slices.pair_axis,)
             for line in pair_lines(images, slices.pair_distance, axes):
                 say(f"  {line}")
-        stretch = trainer.config.architecture.voxel_stretch
-        if stretch != config.architecture.voxel_stretch and max(stretch) > 1:
-            along = ", ".join(
-                f"{n} along {axis}"
-                for axis, n in zip(AXES, stretch, strict=True)
-                if n > 1
-            )
-            say(
-                f"  The structure is long: a voxel of the network becomes {along} "
-                "(--voxel-stretch 1 1 1 turns it off)."
-            )
-        initial_weights = trainer.config.architecture.initial_weights
-        if initial_weights == "pretrained" and not options.source:
-            say(f"  {STARTS_PRETRAINED} (--initial-weights random leaves them out).")
-        chosen = trainer.config.architecture.voxel_noise
-        is_found = chosen == "on" and config.architecture.voxel_noise == "auto"
-        if is_found and images.kind == "phases" and not options.source:
-            say(
-                "  Part of the image is random from pixel to pixel: the generator adds "
-                "noise in each voxel (--voxel-noise off leaves it out)."
-            )
+        for text, setting, other in choices_made(config, trainer.config):
+            # That of a generator that is trained further is not chosen here.
+            if not options.source or group_of_field()[setting] != "architecture":
+                say(f"  {text} ({flag_of(setting)} {other} changes that).")
     # One process measures the speed while the others are idle.
     sentence = distributed.raise_on_all_ranks(
         lambda: (
@@ -242,18 +223,6 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
         say("\n".join(lines))
     for line in warning_lines(images, config):
         say(line)
-
-
-def _say_how_crops_are_mirrored(images: TrainingImages, config: RunConfig) -> None:
-    """Print what the images of an anisotropic material have shown."""
-    if images.material == "anisotropic":
-        say(
-            "  The views look the same in a mirror: crops are mirrored at random "
-            "(--augmentation none leaves it out)."
-            if config.slices.augmentation == "flips"
-            else "  The views differ from their mirror images: crops are not mirrored "
-            "(--augmentation flips does it)."
-        )
 
 
 def _training_data(options: Namespace, config: RunConfig) -> TrainingData:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,6 +58,7 @@ WORK_BYTES, HEAP = 80 * 10**6, 1.15
 # The rest is for previews, work spaces of kernels and memory fragmentation.
 USABLE_MEMORY_FRACTION = 0.8
 MAX_BATCH_SIZE = 16
+STARTS_PRETRAINED = "Training starts from weights trained on nanoporous gold"
 LARGEST_PATCH = 256
 # Shortest measurement of the machine's speed; memory that it needs on a CPU, with the
 # program. With a smaller volume it needs 60 MB beside the program.
@@ -68,6 +69,22 @@ FIRST_PROBE_IMAGES = 2
 PROBE_GROWTH = 2
 # The images of a probe increase until a step takes this long; at least two steps.
 PROBE_STEP_S = 0.3
+
+
+class Choice(NamedTuple):
+    """A setting that a run has chosen by itself.
+
+    Attributes
+    ----------
+    text
+        What it means, without a full stop.
+    setting, other
+        Name of the setting, and what to set in its place.
+    """
+
+    text: str
+    setting: str
+    other: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,8 @@ class Estimate:
     memory_bytes, free_bytes
         Required memory, and free memory of the device; of the CPU both with the
         program.
+    choices
+        What the run chooses by itself, see `choices_made`.
     """
 
     step_s: float
@@ -90,6 +109,7 @@ class Estimate:
     minutes: float
     memory_bytes: int
     free_bytes: int
+    choices: tuple[Choice, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -105,7 +125,7 @@ class Estimate:
             f"{seconds} s, {needed} with the program of {free} free memory."
         )
         if self.fits:
-            return text
+            return " ".join([text, *(f"{each.text}." for each in self.choices)])
         return f"{text} That is too much: lower {MEMORY_SETTINGS}."
 
 
@@ -118,7 +138,9 @@ def forecast(config: RunConfig, data: TrainingData) -> Estimate:
         If settings and data do not fit together, as in `Trainer`.
     """
     task = TASKS[config.architecture.task](config, data)
-    return estimate(complete(config, task), task)
+    chosen = complete(config, task)
+    choices = tuple(choices_made(config, chosen))
+    return replace(estimate(chosen, task), choices=choices)
 
 
 def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
@@ -214,6 +236,32 @@ def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
         if n <= VOLUMES or _cost(config, task, device).memory_bytes <= usable:
             return config
         n //= 2
+
+
+def choices_made(given: RunConfig, chosen: RunConfig) -> Iterator[Choice]:
+    """What a run has chosen where its settings leave it open, see `complete`."""
+    slices, architecture = chosen.slices, chosen.architecture
+    if given.slices.augmentation == "auto":
+        # Of isotropic materials crops are also turned, which needs no word.
+        if slices.augmentation == "flips":
+            text = "The views look the same in a mirror: crops are mirrored at random"
+            yield Choice(text, "augmentation", "none")
+        elif slices.augmentation == "none":
+            text = "The views differ from their mirror images: crops are not mirrored"
+            yield Choice(text, "augmentation", "flips")
+    stretch = architecture.voxel_stretch
+    if stretch != given.architecture.voxel_stretch and max(stretch) > 1:
+        along = ", ".join(
+            f"{n} along {axis}" for axis, n in zip(AXES, stretch, strict=True) if n > 1
+        )
+        text = f"The structure is long: a voxel of the network becomes {along}"
+        yield Choice(text, "voxel_stretch", "1 1 1")
+    if architecture.initial_weights == "pretrained":
+        yield Choice(STARTS_PRETRAINED, "initial_weights", "random")
+    is_found = architecture.voxel_noise != given.architecture.voxel_noise == "auto"
+    if is_found and architecture.voxel_noise == "on":
+        text = "Part of the image is random from pixel to pixel: the generator adds "
+        yield Choice(f"{text}noise in each voxel", "voxel_noise", "off")
 
 
 def _cost(config: RunConfig, task: Task[Any, Any], device: torch.device) -> StepCost:

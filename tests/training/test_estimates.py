@@ -9,9 +9,12 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from napari_slicegan.sample_data import path as sample_path
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models import (
     Output,
     build_critic,
@@ -31,6 +34,7 @@ from napari_slicegan.training.estimates import (
     OVERHEAD_BYTES,
     USABLE_MEMORY_FRACTION,
     Estimate,
+    choices_made,
     complete,
     extrapolated_s,
     forecast,
@@ -51,7 +55,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.training.tasks import TrainingData
     from tests.conftest import MakeAdversarialStep
 
@@ -465,6 +468,22 @@ def test_the_forecast_is_that_of_the_run(
     found = complete(config, VolumeTask(config, toy_images))
     memory = forecast(config, toy_images).memory_bytes
     assert memory == forecast(found, toy_images).memory_bytes
+
+
+def test_the_forecast_says_what_the_run_chooses() -> None:
+    config = preset("slicegan-fast")
+    views = [Micrograph.open(sample_path(f"fibres_{axis}")) for axis in "zyx"]
+    images = TrainingImages.anisotropic(*views)
+    task = VolumeTask(config, images)
+    chosen = complete(config, task)
+    choices = {each.setting: each for each in choices_made(config, chosen)}
+    assert set(choices) == {"initial_weights", "augmentation", "voxel_stretch"}
+    assert choices["initial_weights"].other == "random"
+    sentence = forecast(config, images).sentence()
+    assert all(f" {each.text}." in sentence for each in choices.values())
+    # What is set is not told.
+    given = chosen.changed(initial_weights="random")
+    assert [*choices_made(given, complete(given, VolumeTask(given, images)))] == []
 
 
 @pytest.mark.parametrize(
