@@ -39,7 +39,7 @@ _FAST: Mapping[str, object] = {
     "objective": "r3gan",
     "penalty_weight": 4.0,
     "penalty_interval": 4,
-    "pattern_weight": 0.1,
+    "pattern_weight": 0.5,
     "critic_steps": 1,
     "generator_lr": 4e-3,
     "critic_lr": 8e-4,
