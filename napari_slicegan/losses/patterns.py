@@ -24,8 +24,9 @@ STEPS_OF_GENERATED = 20
 """Training steps over which generated patterns are averaged."""
 STEPS_OF_REAL = 1000
 """The same for real ones, which do not change: as many crops as the images hold."""
-SMALLEST = 1e-4
-"""Share below which a pattern is judged by its difference, not by its ratio."""
+SMALLEST = 1e-3
+"""Share below which a pattern is judged by its difference, not by its ratio: of rarer
+ones a step has too few for their ratio to mean anything."""
 
 
 def pattern_shares(images: Tensor) -> Tensor:

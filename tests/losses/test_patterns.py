@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from napari_slicegan.losses.patterns import (
+    SMALLEST,
     PatternLoss,
     pattern_gradient,
     pattern_shares,
@@ -62,6 +63,26 @@ def test_the_gradient_removes_patterns_that_are_too_frequent() -> None:
     slope = generated.grad[0, 1]
     assert slope[1, 1] > 0
     assert slope[1, 1] == slope.max()
+
+
+def test_a_rare_pattern_weighs_by_its_difference() -> None:
+    """Twice as many of few squares is chance; of many it is a difference."""
+    rare, frequent = (_loss_of_doubled_pixels(every) for every in (96, 12))
+    # Four squares hold one isolated pixel.
+    assert 4 / 96**2 < SMALLEST < 4 / 12**2
+    assert rare < 0.3 * frequent
+
+
+def _loss_of_doubled_pixels(every: int) -> float:
+    """Loss of images with two isolated pixels, where real ones have one, per square."""
+    n = 96
+    real = torch.zeros(1, 2, n, n)
+    real[:, 1, every // 4 :: every, every // 4 :: every] = 1
+    generated = real.clone()
+    generated[:, 1, 3 * every // 4 :: every, 3 * every // 4 :: every] = 1
+    for images in (real, generated):
+        images[:, 0] = 1 - images[:, 1]
+    return float(PatternLoss(1, 2)([real], [generated]))
 
 
 def test_equal_patterns_have_no_loss() -> None:
