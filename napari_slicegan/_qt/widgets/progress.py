@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from napari.utils import progress
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -41,8 +41,6 @@ ENDING = re.compile(r"\*(\.\w+)")
 WORD = re.compile(r"\.[A-Za-z]\w{0,9}")
 # What a proposed name may not hold: a point would begin an ending.
 NO_NAME = re.compile(r"[^\w ,()+-]")
-# Where the last file was saved; at first the folder of the process.
-_FOLDER = [Path()]
 # Of files, in a question.
 MOST_NAMES = 3
 
@@ -244,6 +242,8 @@ class TaskPanel(QWidget):
 
     failed = Signal(str)
     """One sentence, which is also shown."""
+    last_folder: ClassVar[Path] = Path()
+    """Where the last file of any panel was saved; at first that of the process."""
 
     def __init__(self, name: str, *pinned: QWidget) -> None:
         super().__init__()
@@ -282,12 +282,12 @@ class TaskPanel(QWidget):
         files_of
             All files that are written for a name, such as one for each phase.
         """
-        proposed = str(_FOLDER[-1] / NO_NAME.sub("-", name))
+        proposed = str(self.last_folder / NO_NAME.sub("-", name))
         typed, chosen = QFileDialog.getSaveFileName(self, title, proposed, formats)
         if not typed:
             return None
         if Path(typed).parent.is_dir():
-            _FOLDER[:] = [Path(typed).parent]
+            TaskPanel.last_folder = Path(typed).parent
         try:
             path = file_to_write(Path(typed), chosen, formats)
             files = files_of(path)

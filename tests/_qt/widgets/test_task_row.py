@@ -134,7 +134,7 @@ def test_dialogs_propose_a_name_and_the_folder_of_the_last_file(
         return str(tmp_path / "typed.csv"), formats
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", dialog)
-    monkeypatch.setattr(progress_module, "_FOLDER", [Path()])
+    monkeypatch.setattr(TaskPanel, "last_folder", Path())
     for _ in range(2):
         panel = TaskPanel("toy")
         qtbot.addWidget(panel)
