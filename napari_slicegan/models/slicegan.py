@@ -14,6 +14,7 @@ from torch.nn import functional
 from napari_slicegan.config.base import KernelSet  # noqa: TC001 - pydantic reads the fields of GeneratorSpec
 from napari_slicegan.models.blocks import (
     AntialiasedConvolution,
+    PenalisedConvolution,
     PixelNorm,
     ResizeConvolution,
     SymmetricResizeConvolution,
@@ -256,11 +257,11 @@ class PlaneCritic(nn.Module):
         layers: list[nn.Module] = []
         for width in widths:
             layers += [
-                nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+                PenalisedConvolution(channels, width, 4, stride=2, padding=1),
                 rectifier(slope),
             ]
             channels = width
-        layers.append(nn.Conv2d(channels, numbers, edge, bias=False))
+        layers.append(PenalisedConvolution(channels, numbers, edge))
         self.layers = nn.Sequential(*layers)
         self.resampling = resampling or nn.Identity()
 

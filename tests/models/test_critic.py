@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models import build_critic
+from napari_slicegan.models.blocks import PenalisedConvolution
 from napari_slicegan.models.slicegan import PlaneCritic
 
 
@@ -28,6 +29,52 @@ def test_critic_is_the_paper_s() -> None:
     expected = functional.conv2d(expected, kernels[-1])
     assert expected.shape == (7, 1, 1, 1)
     torch.testing.assert_close(critic(images), expected.flatten(1))
+
+
+def gradients(layers: nn.Module, images: Tensor, *, weight: float) -> list[Tensor]:
+    """Of a loss with a penalty on the gradient of the images; by the weights."""
+    images = images.detach().requires_grad_()
+    scores = layers(images)
+    loss = functional.softplus(scores).mean()
+    if weight:
+        (slope,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+        loss = loss + weight * slope.square().sum()
+    return list(torch.autograd.grad(loss, list(layers.parameters())))
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_gradients_and_those_of_a_penalty_are_torch_s(weight: float) -> None:
+    images, slope = normal(3, 2, 16, 16).double(), nn.LeakyReLU(0.2)
+    ours = nn.Sequential(
+        *(PenalisedConvolution(2, 3, 4, stride=2, padding=1), slope),
+        *(PenalisedConvolution(3, 4, 4, stride=2, padding=1), slope),
+        PenalisedConvolution(4, 2, 4),
+    ).double()
+    theirs = nn.Sequential(
+        *(nn.Conv2d(2, 3, 4, stride=2, padding=1, bias=False), slope),
+        *(nn.Conv2d(3, 4, 4, stride=2, padding=1, bias=False), slope),
+        nn.Conv2d(4, 2, 4, bias=False),
+    ).double()
+    theirs.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(images), theirs(images))
+    found, expected = (
+        gradients(each, images, weight=weight) for each in (ours, theirs)
+    )
+    torch.testing.assert_close(found, expected)
+    assert all(bool(each.any()) for each in found)
+
+
+def test_gradients_in_bfloat16_are_those_of_torch() -> None:
+    images = normal(3, 2, 16, 16)
+    ours = PenalisedConvolution(2, 3, 4, stride=2, padding=1)
+    theirs = nn.Conv2d(2, 3, 4, stride=2, padding=1, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    found: list[list[Tensor]] = []
+    for layer in (ours, theirs):
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer(images).dtype == torch.bfloat16
+            found.append(gradients(layer, images, weight=0.5))
+    torch.testing.assert_close(*found, rtol=0.05, atol=0.05 * float(found[1][0].std()))
 
 
 def test_heads_share_all_layers_but_the_last() -> None:
