@@ -258,6 +258,8 @@ def launch(folder: Path, *stories: str, n: int = N) -> list[int]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": "1",
+        # Of a process that aborts: where.
+        "PYTHONFAULTHANDLER": "1",
     }
     command = [sys.executable, "-m", "tests.distributed_runs", str(folder), *stories]
     started = []

@@ -127,12 +127,15 @@ def test_published_values_are_complete() -> None:
         assert settings - housekeeping - other_objectives - set(values) == set()
 
 
-def test_the_longer_preset_differs_in_its_length_alone() -> None:
-    """So that a run of the one can go on as one of the other."""
+def test_the_longer_preset_differs_in_its_length_and_one_weight() -> None:
+    """So that a run of the one can go on from the weights of the other."""
     fast, fine = preset("slicegan-fast"), preset("slicegan-fine")
     assert (fine.training.minutes or 0) > (fast.training.minutes or 0)
-    alike = fine.changed(minutes=fast.training.minutes).model_dump(exclude={"preset"})
-    assert alike == fast.model_dump(exclude={"preset"})
+    assert 0 < fine.objective.pattern_weight < fast.objective.pattern_weight
+    alike = fine.changed(
+        minutes=fast.training.minutes, pattern_weight=fast.objective.pattern_weight
+    )
+    assert alike.model_dump(exclude={"preset"}) == fast.model_dump(exclude={"preset"})
 
 
 def test_the_paper_trains_until_the_metrics_settle() -> None:
