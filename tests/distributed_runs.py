@@ -7,6 +7,7 @@ seen to ``FOLDER/STORY-RANK.pt``.
 from __future__ import annotations
 
 import functools
+import gc
 import math
 import os
 import signal
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.runtime.distributed import distributed_context
+from napari_slicegan.runtime.distributed import distributed_context, leave_group
 from napari_slicegan.runtime.launcher import AllRanksError
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training.run_folder import RunFolder
@@ -241,9 +242,27 @@ def mismatch(folder: Path) -> Any:
     return ""
 
 
+def left(folder: Path) -> Any:
+    """Threads that exchange values, before and after the group is left: the last story.
+
+    One that remains would end the process by an abort, now and then.
+    """
+    trainer = Trainer.start(small_config(), toy_material(), folder / "left")
+    del trainer
+    before = _threads()
+    leave_group()
+    gc.collect()
+    return [before, _threads()]
+
+
+def _threads() -> list[str]:
+    names = (file.read_text() for file in Path("/proc/self/task").glob("*/comm"))
+    return sorted(name for name in names if "gloo" in name or "tcpstore" in name)
+
+
 STORIES: Mapping[str, Callable[[Path], Any]] = {
     story.__name__: story
-    for story in (equality, resumed, ends, faults, killed, mismatch)
+    for story in (equality, resumed, ends, faults, killed, mismatch, left)
 }
 
 

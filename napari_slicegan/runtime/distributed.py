@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -127,6 +128,10 @@ class DistributedContext:
         ValueError
             If they cannot be reached.
         """
+        # Its functions have the group as a default value from when they are loaded,
+        # which torch does by itself later on. It would then outlive `leave_group`, and
+        # its threads abort the process that ends before them.
+        import_module("torch.distributed.nn.functional")
         on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
         backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
         with _explained():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,21 @@ TOLERANCE = 1e-4
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what two processes have seen."""
     folder = tmp_path_factory.mktemp("distributed")
-    statuses = launch(folder, "equality", "resumed", "ends", "faults", "mismatch")
+    stories = ("equality", "resumed", "ends", "faults", "mismatch", "left")
+    statuses = launch(folder, *stories)
     assert statuses == [0] * N
     return folder
 
 
 def of_both(folder: Path, story: str) -> list[Any]:
     return [seen(folder, story, rank) for rank in range(N)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have names on Linux")
+def test_no_thread_of_an_exchange_outlives_its_group(reports: Path) -> None:
+    for before, after in of_both(reports, "left"):
+        assert before
+        assert after == []
 
 
 def test_all_processes_have_the_same_weights(
