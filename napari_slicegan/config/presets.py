@@ -141,7 +141,7 @@ VOLUME_PRESETS: Mapping[str, Preset] = {
         "minutes on a CPU",
     ),
     "slicegan-fine": Preset(
-        "The same for 20 minutes or more on a two-core CPU, or some on a GPU: "
+        "For 20 minutes or more on a two-core CPU, or some on a GPU: "
         "connectivity and rare features come nearer to those of the images.",
         _FINE,
         "20 minutes on a CPU",

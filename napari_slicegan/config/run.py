@@ -171,15 +171,16 @@ def titled(name: str) -> str:
     return f"'{GROUPS[group_of_field()[name]].model_fields[name].title}' ({name})"
 
 
-RESUMABLE = ("generator_lr", "critic_lr", "penalty_weight")
+RESUMABLE = ("generator_lr", "critic_lr", "penalty_weight", "pattern_weight")
 """Settings outside of the group ``training`` that a resumed run can take: they cure one
-that has diverged."""
+that has diverged, or suit longer training."""
 
 
 def check_changes(before: RunConfig, after: RunConfig) -> None:
     """Refuse changes that a resumed run cannot take.
 
-    It takes those of the training, learning rates and the weight of the penalty.
+    It takes those of the training, learning rates and the weights of the penalty and of
+    patterns; of the latter only a run that has counted some.
 
     Raises
     ------
@@ -190,12 +191,14 @@ def check_changes(before: RunConfig, after: RunConfig) -> None:
         old, new = getattr(before, home), getattr(after, home)
         same = getattr(old, name) == getattr(new, name)
         may_change = (home == "training" and name != "seed") or name in RESUMABLE
+        if name == "pattern_weight" and not getattr(old, name):
+            may_change = False
         if not same and not may_change:
             raise ValueError(
                 f"{titled(name)} cannot be changed when a run is resumed, only "
-                "learning rates, 'Penalty weight' and settings of the group "
-                "'training' except 'Seed', such as 'Minutes', 'Steps' and 'Device'; "
-                "start a new run for it."
+                "learning rates, 'Penalty weight', a 'Pattern weight' that is not 0, "
+                "and settings of the group 'training' except 'Seed', such as "
+                "'Minutes', 'Steps' and 'Device'; start a new run for it."
             )
 
 

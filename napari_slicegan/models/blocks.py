@@ -404,7 +404,7 @@ class _PenalisedConvolution(torch.autograd.Function):
 
     torch computes the derivative of an input's gradient by the weights as a
     convolution with a kernel as large as the image. As that of a transposed
-    convolution it takes a third of the time.
+    convolution it takes less time (docs/speed.md).
     """
 
     @staticmethod
@@ -423,8 +423,13 @@ class _PenalisedConvolution(torch.autograd.Function):
         stride, padding = ctx.stride, ctx.padding
         of_x = of_weight = None
         if ctx.needs_input_grad[0]:
+            # What the stride leaves over at the end.
+            left = [
+                n + 2 * padding - weight.shape[2] - stride * (m - 1)
+                for n, m in zip(x.shape[2:], gradient.shape[2:], strict=True)
+            ]
             of_x = functional.conv_transpose2d(
-                gradient, weight, stride=stride, padding=padding
+                gradient, weight, None, stride, padding, left
             )
         if ctx.needs_input_grad[1] and not torch.is_grad_enabled():
             sizes = [stride] * 2, [padding] * 2, [1, 1]
@@ -440,7 +445,7 @@ class PenalisedConvolution(nn.Conv2d):
 
     As `torch.nn.Conv2d`, and faster on a CPU where the gradient of the images is
     itself derived (``create_graph=True``); there the weights get no gradient of the
-    first kind, which a penalty does not need. The stride divides the images.
+    first kind, which a penalty does not need.
     """
 
     def __init__(

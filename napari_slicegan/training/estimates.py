@@ -19,6 +19,7 @@ from torch import Tensor
 
 from napari_slicegan.config import AXES, VOLUMES, RunConfig
 from napari_slicegan.config.presets import DEFAULT_PRESET, preset
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.models import (
     build_generator,
     check_training_size,
@@ -139,7 +140,8 @@ def forecast(config: RunConfig, data: TrainingData) -> Estimate:
     """
     task = TASKS[config.architecture.task](config, data)
     chosen = complete(config, task)
-    choices = tuple(choices_made(config, chosen))
+    has_phases = isinstance(task.transform, OneHotPhases)
+    choices = tuple(choices_made(config, chosen, has_phases=has_phases))
     return replace(estimate(chosen, task), choices=choices)
 
 
@@ -238,8 +240,16 @@ def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
         n //= 2
 
 
-def choices_made(given: RunConfig, chosen: RunConfig) -> Iterator[Choice]:
-    """What a run has chosen where its settings leave it open, see `complete`."""
+def choices_made(
+    given: RunConfig, chosen: RunConfig, *, has_phases: bool
+) -> Iterator[Choice]:
+    """What a run has chosen where its settings leave it open, see `complete`.
+
+    Parameters
+    ----------
+    has_phases
+        Whether its images are of phases.
+    """
     slices, architecture = chosen.slices, chosen.architecture
     if given.slices.augmentation == "auto":
         # Of isotropic materials crops are also turned, which needs no word.
@@ -256,10 +266,12 @@ def choices_made(given: RunConfig, chosen: RunConfig) -> Iterator[Choice]:
         )
         text = f"The structure is long: a voxel of the network becomes {along}"
         yield Choice(text, "voxel_stretch", "1 1 1")
-    if architecture.initial_weights == "pretrained":
+    given_weights = given.architecture.initial_weights
+    if architecture.initial_weights == "pretrained" != given_weights:
         yield Choice(STARTS_PRETRAINED, "initial_weights", "random")
     is_found = architecture.voxel_noise != given.architecture.voxel_noise == "auto"
-    if is_found and architecture.voxel_noise == "on":
+    # Gray values and colours always have it.
+    if is_found and architecture.voxel_noise == "on" and has_phases:
         text = "Part of the image is random from pixel to pixel: the generator adds "
         yield Choice(f"{text}noise in each voxel", "voxel_noise", "off")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from napari_slicegan.config import group_of_field, parse_config
+from napari_slicegan.config import check_changes, group_of_field, parse_config
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.models import check_training_size, generator_spec
 
@@ -128,7 +128,7 @@ def test_published_values_are_complete() -> None:
 
 
 def test_the_longer_preset_differs_in_its_length_and_one_weight() -> None:
-    """So that a run of the one can go on from the weights of the other."""
+    """So that a run of the one can go on as one of the other."""
     fast, fine = preset("slicegan-fast"), preset("slicegan-fine")
     assert (fine.training.minutes or 0) > (fast.training.minutes or 0)
     assert 0 < fine.objective.pattern_weight < fast.objective.pattern_weight
@@ -136,6 +136,9 @@ def test_the_longer_preset_differs_in_its_length_and_one_weight() -> None:
         minutes=fast.training.minutes, pattern_weight=fast.objective.pattern_weight
     )
     assert alike.model_dump(exclude={"preset"}) == fast.model_dump(exclude={"preset"})
+    check_changes(fast, fine)
+    with pytest.raises(ValueError, match=r"'Pattern weight'.*cannot be changed"):
+        check_changes(fast.changed(pattern_weight=0.0), fast)
 
 
 def test_the_paper_trains_until_the_metrics_settle() -> None:

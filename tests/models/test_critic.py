@@ -64,6 +64,15 @@ def test_gradients_and_those_of_a_penalty_are_torch_s(weight: float) -> None:
     assert all(bool(each.any()) for each in found)
 
 
+def test_gradients_of_images_that_the_stride_does_not_divide() -> None:
+    images = normal(2, 2, 15, 17).double()
+    ours = PenalisedConvolution(2, 3, 4, stride=2, padding=1).double()
+    theirs = nn.Conv2d(2, 3, 4, stride=2, padding=1, bias=False).double()
+    theirs.load_state_dict(ours.state_dict())
+    found, expected = (gradients(each, images, weight=0.5) for each in (ours, theirs))
+    torch.testing.assert_close(found, expected)
+
+
 def test_gradients_in_bfloat16_are_those_of_torch() -> None:
     images = normal(3, 2, 16, 16)
     ours = PenalisedConvolution(2, 3, 4, stride=2, padding=1)

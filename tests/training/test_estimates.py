@@ -49,7 +49,7 @@ from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import VolumeTask
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
-from tests.toys import Crops, completed, parameter_count, train
+from tests.toys import Crops, completed, parameter_count, smooth_field, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -476,14 +476,26 @@ def test_the_forecast_says_what_the_run_chooses() -> None:
     images = TrainingImages.anisotropic(*views)
     task = VolumeTask(config, images)
     chosen = complete(config, task)
-    choices = {each.setting: each for each in choices_made(config, chosen)}
+    found = choices_made(config, chosen, has_phases=True)
+    choices = {each.setting: each for each in found}
     assert set(choices) == {"initial_weights", "augmentation", "voxel_stretch"}
     assert choices["initial_weights"].other == "random"
     sentence = forecast(config, images).sentence()
     assert all(f" {each.text}." in sentence for each in choices.values())
     # What is set is not told.
-    given = chosen.changed(initial_weights="random")
-    assert [*choices_made(given, complete(given, VolumeTask(given, images)))] == []
+    for weights in ("random", "pretrained"):
+        given = chosen.changed(initial_weights=weights)
+        started = complete(given, VolumeTask(given, images))
+        assert [*choices_made(given, started, has_phases=True)] == []
+
+
+def test_gray_values_are_not_called_random_from_pixel_to_pixel() -> None:
+    config = preset("slicegan-fast")
+    smooth = (255 * (smooth_field(96, 96) > 0)).astype(np.uint8) // 2 + 40
+    gray = TrainingImages.isotropic(Micrograph(smooth, "gray"))
+    assert complete(config, VolumeTask(config, gray)).architecture.voxel_noise == "on"
+    choices = forecast(config, gray).choices
+    assert [each.setting for each in choices] == ["initial_weights"]
 
 
 @pytest.mark.parametrize(
