@@ -99,8 +99,7 @@ def train(options: Namespace) -> int:
             axes = AXES if slices.pair_axis == "all" else (slices.pair_axis,)
             for line in pair_lines(images, slices.pair_distance, axes):
                 say(f"  {line}")
-        has_phases = images.kind == "phases"
-        choices = choices_made(config, trainer.config, has_phases=has_phases)
+        choices = choices_made(config, trainer.config, trainer.task)
         for text, setting, other in choices:
             # That of a generator that is trained further is not chosen here.
             if not options.source or group_of_field()[setting] != "architecture":

@@ -57,7 +57,7 @@ _FAST: Mapping[str, object] = {
     "minutes": 4.75,
 }
 
-# Longer training reaches the patterns of the images by itself.
+# In longer training the weight of short runs is too much (docs/speed.md).
 _FINE: Mapping[str, object] = {**_FAST, "minutes": 20.0, "pattern_weight": 0.1}
 
 # The published code updates the critic once for each axis, which only volumes have.

@@ -140,8 +140,7 @@ def forecast(config: RunConfig, data: TrainingData) -> Estimate:
     """
     task = TASKS[config.architecture.task](config, data)
     chosen = complete(config, task)
-    has_phases = isinstance(task.transform, OneHotPhases)
-    choices = tuple(choices_made(config, chosen, has_phases=has_phases))
+    choices = tuple(choices_made(config, chosen, task))
     return replace(estimate(chosen, task), choices=choices)
 
 
@@ -241,15 +240,9 @@ def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
 
 
 def choices_made(
-    given: RunConfig, chosen: RunConfig, *, has_phases: bool
+    given: RunConfig, chosen: RunConfig, task: Task[Any, Any]
 ) -> Iterator[Choice]:
-    """What a run has chosen where its settings leave it open, see `complete`.
-
-    Parameters
-    ----------
-    has_phases
-        Whether its images are of phases.
-    """
+    """What a run has chosen where its settings leave it open, see `complete`."""
     slices, architecture = chosen.slices, chosen.architecture
     if given.slices.augmentation == "auto":
         # Of isotropic materials crops are also turned, which needs no word.
@@ -271,6 +264,7 @@ def choices_made(
         yield Choice(STARTS_PRETRAINED, "initial_weights", "random")
     is_found = architecture.voxel_noise != given.architecture.voxel_noise == "auto"
     # Gray values and colours always have it.
+    has_phases = isinstance(task.transform, OneHotPhases)
     if is_found and architecture.voxel_noise == "on" and has_phases:
         text = "Part of the image is random from pixel to pixel: the generator adds "
         yield Choice(f"{text}noise in each voxel", "voxel_noise", "off")

@@ -476,7 +476,7 @@ def test_the_forecast_says_what_the_run_chooses() -> None:
     images = TrainingImages.anisotropic(*views)
     task = VolumeTask(config, images)
     chosen = complete(config, task)
-    found = choices_made(config, chosen, has_phases=True)
+    found = choices_made(config, chosen, task)
     choices = {each.setting: each for each in found}
     assert set(choices) == {"initial_weights", "augmentation", "voxel_stretch"}
     assert choices["initial_weights"].other == "random"
@@ -486,13 +486,13 @@ def test_the_forecast_says_what_the_run_chooses() -> None:
     for weights in ("random", "pretrained"):
         given = chosen.changed(initial_weights=weights)
         started = complete(given, VolumeTask(given, images))
-        assert [*choices_made(given, started, has_phases=True)] == []
+        assert [*choices_made(given, started, task)] == []
 
 
 def test_gray_values_are_not_called_random_from_pixel_to_pixel() -> None:
     config = preset("slicegan-fast")
     smooth = (255 * (smooth_field(96, 96) > 0)).astype(np.uint8) // 2 + 40
-    gray = TrainingImages.isotropic(Micrograph(smooth, "gray"))
+    gray = TrainingImages.isotropic(Micrograph(smooth, "grayscale"))
     assert complete(config, VolumeTask(config, gray)).architecture.voxel_noise == "on"
     choices = forecast(config, gray).choices
     assert [each.setting for each in choices] == ["initial_weights"]

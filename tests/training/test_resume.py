@@ -83,6 +83,18 @@ def test_three_and_three_steps_are_six(
         assert a.quality == b.quality
 
 
+def test_a_resumed_run_takes_another_weight_of_patterns(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    config = toy_config.changed(steps=6, **VARIANTS["r3gan"])
+    train(Trainer.start(config, toy_images, tmp_path), stop_at=3)
+    before = final_state(tmp_path)["/game/patterns/steps"]
+    resumed = Trainer.resume(tmp_path, pattern_weight=0.5)
+    assert resumed.config.objective.pattern_weight == 0.5
+    assert [report.step for report in train(resumed)] == [4, 5, 6]
+    assert final_state(tmp_path)["/game/patterns/steps"] == before + 3
+
+
 def test_runs_of_two_threads_are_repeatable(
     toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
 ) -> None:
