@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari.utils import DirectLabelColormap
     from PIL import Image
 
+    from napari_slicegan.config import Kind
+
 Colour = tuple[float, float, float, float]
 """Red, green, blue and opacity, 0 to 1."""
 # Larger volumes, on disk or endless, are shown in the canvas only.
@@ -325,6 +327,22 @@ def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, 
         "interpolation3d": "nearest",
         "interpolation2d": "nearest",
     }
+
+
+def block_of_values(values: NDArray[Any], kind: Kind) -> dict[str, Any]:
+    """Options of an Image layer that shows gray values or colours as an opaque block.
+
+    A maximum over the depth, napari's choice, has neither grains nor their gray values.
+    """
+    options: dict[str, Any] = {"rendering": "translucent", "blending": "translucent"}
+    if kind == "grayscale" and values.size:
+        is_byte = values.dtype == np.uint8
+        low, high = (0, 255) if is_byte else (values.min(), values.max())
+        span = float(high) - float(low)
+        # A value at the lower limit is drawn as a hole.
+        lowest = float(low) - (span / 255 or 1.0)
+        options["contrast_limits"] = (lowest, float(high))
+    return options
 
 
 def _read_colours(rgb: NDArray[Any]) -> ReadValues:

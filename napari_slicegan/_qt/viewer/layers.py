@@ -15,6 +15,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     COLOURS,
     LABELS,
     block_of_phases,
+    block_of_values,
     finest_data,
     is_volume_layer,
     label_colormap,
@@ -205,7 +206,7 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
     if layer is not None:
         same = layer.metadata[PREVIEW] == _material_of(preview)
         if same and layer.data.shape == values.shape:
-            layer.data = values
+            _replace_values(layer, values)
             if LIVE not in layer.metadata:
                 # Of an earlier run.
                 hide_own(viewer)
@@ -219,6 +220,15 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
     layer.metadata[LIVE] = True
     show_alone(viewer, layer, solo=solo)
     return layer
+
+
+def _replace_values(layer: Image, values: NDArray[Any]) -> None:
+    """Show other values; limits that the first ones have set are widened for them."""
+    layer.data = values
+    is_byte, phases = values.dtype == np.uint8, layer.metadata.get(LABELS)
+    if not (layer.rgb or is_byte or phases):
+        low, high = layer.contrast_limits
+        layer.contrast_limits = min(low, values.min()), max(high, values.max())
 
 
 def end_preview(viewer: Viewer) -> None:
@@ -251,7 +261,7 @@ def add_or_update_explored(viewer: Viewer, made: Volume | NDArray[np.uint8]) -> 
     if layer is not None:
         same = layer.data.ndim == values.ndim
         if same and layer.metadata[EXPLORED] == _material_of(made):
-            layer.data = values
+            _replace_values(layer, values)
             # A sweep, or another volume, may have hidden it.
             if not layer.visible:
                 hide_own(viewer)
@@ -395,6 +405,8 @@ def add_volume(
     about = {**about_phases(volume), **metadata}
     options = {"name": name, "metadata": about, **grid}
     labels, colours = volume.labels, volume.colours
+    if volume.kind != "phases":
+        options |= block_of_values(volume.values, volume.kind)
     return _add(viewer, volume.values, volume.kind, labels, colours, **options)
 
 
@@ -430,7 +442,7 @@ def _material_of(shown: Volume | NDArray[np.uint8]) -> dict[str, Any]:
 
 def _solid_options(volume: Volume) -> dict[str, Any]:
     if volume.kind != "phases":
-        return {}
+        return block_of_values(volume.values, volume.kind)
     colours = phase_colours(volume.labels, volume.colours)
     return block_of_phases(volume.labels, [*colours.values()])
 

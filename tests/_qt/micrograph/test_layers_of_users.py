@@ -644,6 +644,28 @@ def test_shown_volumes_have_the_colours_and_scale_of_their_material(
         np.testing.assert_array_equal(layer.data, values[::-1])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_gray_volumes_are_shown_as_a_block_with_all_their_values(
+    viewer: Any, dtype: type
+) -> None:
+    """No value is a hole; what follows a first, flat preview is not cut off."""
+    flat = np.linspace(100, 120, 216).reshape(6, 6, 6).astype(dtype)
+    full = np.linspace(0, 255, 216).reshape(6, 6, 6).astype(dtype)
+    layer = layers.add_or_update_preview(viewer, Volume(flat, "grayscale"))
+    assert layers.add_or_update_preview(viewer, Volume(full, "grayscale")) is layer
+    made = layers.add_volume(viewer, Volume(full, "grayscale"))
+    for shown in (layer, made):
+        assert shown.rendering == "translucent"
+        low, high = shown.contrast_limits
+        assert low <= 0
+        assert high == 255
+    assert made.contrast_limits[0] == pytest.approx(-1)
+    colours = np.stack([full.astype(np.uint8)] * 3, axis=-1)
+    layer = layers.add_or_update_explored(viewer, Volume(colours, "colour"))
+    assert layer.rgb
+    assert layer.rendering == "translucent"
+
+
 def test_a_stack_too_large_to_paint_on_is_refused(
     panel: MicrographPanel,
     viewer: Any,
