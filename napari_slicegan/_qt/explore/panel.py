@@ -94,6 +94,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         layout.addStretch(1)
         # signals
         self._connect_inputs()
+        self.source.requested.connect(self.message.clear)
         self.source.changed.connect(self._generator_changed)
         # A generator loaded during other work is used once that has ended.
         self.task.state_changed.connect(self._generator_changed)

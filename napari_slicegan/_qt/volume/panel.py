@@ -329,6 +329,7 @@ class VolumePanel(DropTarget, TaskPanel):
         layout.addStretch(1)
         # signals
         self.source.changed.connect(self._generator_changed)
+        self.source.requested.connect(self.message.clear)
         self.source.failed.connect(self.fail)
         self.form.value_changed.connect(lambda request: self._estimate())
         self.through.value_changed.connect(self._estimate)
@@ -358,7 +359,6 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def set_run(self, path: str | Path) -> None:
         """Load a generator from a run folder or generator file, in a thread."""
-        self.message.clear()
         self.source.load(path)
 
     def generate(self) -> None:

@@ -174,6 +174,8 @@ class GeneratorSource(QGroupBox):
     """Another generator was loaded, or loading began or ended."""
     failed = Signal(str)
     """One sentence."""
+    requested = Signal()
+    """A generator is to be loaded: earlier messages are outdated."""
 
     def __init__(self) -> None:
         super().__init__("Generator")
@@ -228,6 +230,7 @@ class GeneratorSource(QGroupBox):
     def load(self, path: str | Path) -> None:
         """Load a run folder or generator file in a thread; the last request counts."""
         self._cancel()
+        self.requested.emit()
         number = self._request
         # Not registered with napari, so closing needs no confirmation.
         worker = SteeredWorker(load, path)

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,8 @@ from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_slicegan._qt.closing import join
+from napari_slicegan._qt.explore.panel import ExplorePanel
+from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan._qt.widgets.basics import LINK
 from napari_slicegan._qt.widgets.generator_source import (
     ADD,
@@ -195,6 +197,22 @@ def test_a_fault_is_one_sentence_and_the_old_generator_stays(
     loaded(source, qtbot)
     assert source.value() is held
     assert source.facts.text().startswith("Trained on toy")
+
+
+def test_an_error_goes_when_another_generator_is_loaded(
+    viewer: Any, qtbot: QtBot, toy_run: Path, tmp_path: Path
+) -> None:
+    """Also when the source's own buttons load it."""
+    panels = VolumePanel(viewer), ExplorePanel(viewer)
+    for panel in panels:
+        qtbot.addWidget(panel)
+        with qtbot.waitSignal(panel.source.failed, timeout=LONG):
+            panel.source.load(tmp_path)
+        assert panel.message.text()
+        panel.source.load(toy_run)
+        assert not panel.message.text()
+        loaded(panel.source, qtbot)
+        assert join(panel.end_work(), 60)
 
 
 def test_closing_cancels_a_load(
