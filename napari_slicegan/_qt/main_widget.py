@@ -355,6 +355,7 @@ class SliceGANWidget(QWidget):
         self, images: TrainingImages | None, settings: MicrographSettings
     ) -> None:
         self.train.set_images(images, settings)
+        self.measure.set_views(self.micrograph.slots.value())
         if self._waits_for_images and images is not None:
             self._waits_for_images = False
             self.train.start()

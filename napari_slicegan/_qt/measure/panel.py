@@ -25,12 +25,25 @@ from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import LABELS, is_volume_layer
-from napari_slicegan._qt.viewer.layers import PHASES, siblings_of, unwrapped
-from napari_slicegan._qt.widgets.basics import LinkLabel, button, choice_box, row
+from napari_slicegan._qt.viewer.layers import (
+    OWN,
+    PHASES,
+    key_of,
+    siblings_of,
+    unwrapped,
+)
+from napari_slicegan._qt.widgets.basics import (
+    LinkLabel,
+    MessageLine,
+    button,
+    choice_box,
+    row,
+)
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
-from napari_slicegan.config import MicrographSettings
+from napari_slicegan.config import AXES, MicrographSettings
+from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.volumes.volume import Volume
@@ -42,19 +55,21 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
-    from napari_slicegan.data.image_files import SourceImage
+    from napari_slicegan.config import Axis
     from napari_slicegan.metrics.comparison import Row
     from napari_slicegan.metrics.judgement import Grade
     from napari_slicegan.report.physics import Physics
     from napari_slicegan.report.proof import Proof
+    from napari_slicegan.report.text import MetricVerdict
     from napari_slicegan.runtime.progress import Progress
 
+    Views = Mapping[Axis, Sequence[SourceImage]]
 
 SMALLEST_FACTOR = 0.05
 
 
 def measure(
-    real: SourceImage,
+    real: SourceImage | Views,
     generated: SourceImage,
     diffusivity: bool = False,
     permeability: tuple[int, ...] = (),
@@ -68,6 +83,9 @@ def measure(
 
     Parameters
     ----------
+    real
+        An image or a volume; of an anisotropic material its images by viewing
+        direction.
     diffusivity, permeability
         Transport properties to solve for, too; see `PhysicsSettings`.
     others
@@ -82,16 +100,27 @@ def measure(
     from napari_slicegan.report.proof import ProofSettings, examine
 
     volume = _volume(generated)
-    real = real.with_header()
-    settings = MicrographSettings()
-    if real.pixel_size_nm and volume.voxel_size_nm:
-        factor = real.pixel_size_nm / volume.voxel_size_nm
-        if SMALLEST_FACTOR <= factor < 1 - SIZE_TOLERANCE:
-            settings = MicrographSettings(rescale=factor)
-    images = TrainingImages.isotropic(Micrograph.of(real, settings))
+    if isinstance(real, SourceImage):
+        images = TrainingImages.isotropic(_micrograph(real, volume))
+    else:
+        of_axis = {
+            axis: [_micrograph(one, volume) for one in real[axis]] for axis in AXES
+        }
+        images = TrainingImages.anisotropic(of_axis["z"], of_axis["y"], of_axis["x"])
     wanted = ProofSettings(transport=diffusivity, permeability=permeability)
     further = [] if wanted.physics(volume.kind).is_empty else map(_volume, others)
     return examine(images, volume, wanted, progress, [*further])
+
+
+def _micrograph(source: SourceImage, volume: Volume) -> Micrograph:
+    """An image, rescaled to the voxels of a volume if its pixels are smaller."""
+    source = source.with_header()
+    settings = MicrographSettings()
+    if source.pixel_size_nm and volume.voxel_size_nm:
+        factor = source.pixel_size_nm / volume.voxel_size_nm
+        if SMALLEST_FACTOR <= factor < 1 - SIZE_TOLERANCE:
+            settings = MicrographSettings(rescale=factor)
+    return Micrograph.of(source, settings)
 
 
 def _volume(source: SourceImage) -> Volume:
@@ -272,6 +301,10 @@ class MeasureTable(QWidget):
                 self.table.setItem(number, column, item)
         self._fit_height()
         first = self.chart.largest() or 0
+        curved = [one for one in metrics if one.generated == "curve"]
+        if curved:
+            # At first what differs most.
+            self._show_curve(max(curved, key=lambda one: one.floors or 0.0))
         self.table.setCurrentCell(first, 0)
         self._explain(first)
 
@@ -286,9 +319,13 @@ class MeasureTable(QWidget):
         if self._proof is not None and 0 <= number < len(self._proof.metrics):
             one = self._proof.metrics[number]
             self.words.setText(f"{one.title}: {one.words} ({one.where})")
-            # None for one that is no curve: an empty plot.
-            name = f"{one.title}, {one.where}"
-            self.curve.setCurrentIndex(self.curve.findText(name))
+            self._show_curve(one)
+
+    def _show_curve(self, one: MetricVerdict) -> None:
+        """Plot the curve of a metric; of a number there is none, and the plot stays."""
+        curve = self.curve.findText(f"{one.title}, {one.where}")
+        if curve >= 0:
+            self.curve.setCurrentIndex(curve)
 
     def _draw(self, number: int) -> None:
         self.plot.clear_points()
@@ -350,6 +387,10 @@ HINT = (
     "Choose the real material, an image or a volume, and the volume to compare with "
     "it; generate one in the Volume tab, or open a file in napari."
 )
+OUTDATED = (
+    "Measured below: {1}, compared with {0}. 'Measure' compares the layers above."
+)
+VIEWS_NOTE = "and the other views of the Micrograph tab, each in its direction"
 FILES = "Page with verdicts, HTML (*.html *.htm);;Numbers, CSV (*.csv)"
 
 
@@ -367,6 +408,7 @@ class MeasurePanel(TaskPanel):
         self._proof: Proof | None = None
         # Names of the layers of the proof.
         self._measured: tuple[str, str] = ("", "")
+        self._views: Views = {}
         # children
         self.generated = LayerChoice(
             viewer,
@@ -380,7 +422,7 @@ class MeasurePanel(TaskPanel):
             "real_layer",
             "Image, labels or volume of the real material.",
             layer_inputs.is_image,
-            prefers=self._is_phases_beside_phases,
+            prefers=self._rank,
         )
         self.diffusivity = QCheckBox("Effective diffusivity")
         self.diffusivity.setObjectName("diffusivity")
@@ -405,12 +447,17 @@ class MeasurePanel(TaskPanel):
             "Export...",
             "Save as a page with verdicts (HTML) or as numbers (CSV).",
         )
+        self.outdated = MessageLine("outdated_measurement")
+        self.views_note = QLabel()
+        self.views_note.setObjectName("views_note")
+        self.views_note.setWordWrap(True)
         self.hint = QLabel(HINT)
         self.hint.setWordWrap(True)
         self.table = MeasureTable()
         # layout
         form = QFormLayout()
         form.addRow("Real", self.real)
+        form.addRow("", self.views_note)
         form.addRow("Generated", self.generated)
         form.addRow("Transport", self.diffusivity)
         form.addRow("Permeability of", self.permeability)
@@ -419,6 +466,7 @@ class MeasurePanel(TaskPanel):
         layout.addLayout(form)
         layout.addLayout(row(self.measure_button, self.export_button))
         layout.addWidget(self.hint)
+        layout.addWidget(self.outdated)
         layout.addWidget(self.table)
         layout.addStretch(1)
         # signals
@@ -458,25 +506,64 @@ class MeasurePanel(TaskPanel):
             self.fail(sentence_of(error))
             return
         siblings = self._siblings() if self.siblings.isChecked() else []
-        sources, others = (
-            [
-                layer_inputs.coloured(
-                    self._viewer, layer_inputs.shown_source(self._viewer, layer)
-                )
-                for layer in chosen
-            ]
-            for chosen in ((real, generated), siblings)
-        )
-        names = (real.name, generated.name)
+        views = self._views_of(real)
+        given: SourceImage | Views = self._source(real)
+        if views:
+            given = {axis: [*map(self._source, views[axis])] for axis in AXES}
+        names = self._names()
         self.task.run(
             "Measuring",
             lambda proof: self._take(names, proof),
             measure,
-            *sources,
+            given,
+            self._source(generated),
             self.diffusivity.isChecked(),
             phases,
-            others,
+            [*map(self._source, siblings)],
         )
+
+    def set_views(self, views: Views) -> None:
+        """Set the images of the Micrograph tab, by viewing direction."""
+        self._views = dict(views)
+        self._show_state()
+
+    def _source(self, layer: Layer) -> SourceImage:
+        shown = layer_inputs.shown_source(self._viewer, layer)
+        return layer_inputs.coloured(self._viewer, shown)
+
+    def _views_of(self, real: Layer | None) -> dict[Axis, list[Layer]]:
+        """Layers of all views of an anisotropic material, if a layer is one of them.
+
+        Images, or their phases. Empty for another layer.
+        """
+        if real is None or not all(self._views.get(axis) for axis in AXES):
+            return {}
+        images: dict[Axis, list[Layer]] = {axis: [] for axis in AXES}
+        phases: dict[Axis, list[Layer]] = {axis: [] for axis in AXES}
+        made = {x.metadata.get(PHASES): x for x in self._viewer.layers}
+        # Those of the sources may be behind napari's proxy.
+        by_id = {x.unique_id: x for x in self._viewer.layers}
+        for axis in AXES:
+            for source in self._views[axis]:
+                image = layer_inputs.layer_of(self._viewer, source)
+                for found, layer in (
+                    (images, image and by_id.get(image.unique_id)),
+                    (phases, made.get(key_of(source, image))),
+                ):
+                    if layer is not None:
+                        found[axis].append(layer)
+        for found in (images, phases):
+            is_one = any(x is real for of_axis in found.values() for x in of_axis)
+            if is_one and all(found.values()):
+                return found
+        return {}
+
+    def _names(self) -> tuple[str, str]:
+        """What the chosen layers are called in results."""
+        real, generated = self.value()
+        views = self._views_of(self.real.value())
+        names = dict.fromkeys(x.name for of_axis in views.values() for x in of_axis)
+        return ", ".join(names) or real, generated
 
     def export(self, path: Path) -> None:
         """Save the results as ``.html`` or ``.csv``, in a thread."""
@@ -503,12 +590,18 @@ class MeasurePanel(TaskPanel):
         found = siblings_of(self._viewer, generated)
         return [layer for layer in found if layer is not real]
 
-    def _is_phases_beside_phases(self, layer: Layer) -> bool:
-        """Whether a layer has the phases of a micrograph; of gray volumes none."""
+    def _rank(self, layer: Layer) -> int:
+        """How likely a layer is the real material: a generated one is not.
+
+        Beside a volume of phases, the phases of a micrograph come before it.
+        """
+        if not OWN.isdisjoint(layer.metadata):
+            return 0
         volume = self.generated.value()
         if volume is None or PHASES not in layer.metadata:
-            return False
-        return layer_inputs.is_labels(volume) or bool(volume.metadata.get(LABELS))
+            return 1
+        are_phases = layer_inputs.is_labels(volume) or volume.metadata.get(LABELS)
+        return 2 if are_phases else 1
 
     def _take(self, names: tuple[str, str], proof: Proof) -> None:
         # Set together: the export names the layers that were measured.
@@ -527,6 +620,12 @@ class MeasurePanel(TaskPanel):
         are_two = real is not None and generated is not None and real is not generated
         self.measure_button.setEnabled(are_two and not self.task.is_busy)
         self.hint.setVisible(not are_two)
+        views = self._views_of(real)
+        self.views_note.setText(VIEWS_NOTE if views else "")
+        self.views_note.setVisible(bool(views))
+        is_outdated = self._proof is not None and self._names() != self._measured
+        note = OUTDATED.format(*self._measured) if is_outdated else ""
+        self.outdated.show_warning(note)
         siblings = self._siblings()
         self.siblings.setVisible(bool(siblings))
         count = "1 other volume" if len(siblings) == 1 else f"{len(siblings)} others"

@@ -32,7 +32,7 @@ class LayerChoice(QComboBox):
     accepts
         Whether a layer is listed. Layers that only display another one never are.
     prefers
-        Whether a layer is taken before others until one is chosen.
+        Rank of a layer: those of the highest are taken until one is chosen.
     prefers_newest
         Take the topmost layer until one is chosen, else the lowest one.
     """
@@ -44,7 +44,7 @@ class LayerChoice(QComboBox):
         tip: str,
         accepts: Callable[[Layer], bool],
         *,
-        prefers: Callable[[Layer], bool] = lambda layer: False,
+        prefers: Callable[[Layer], int] = lambda layer: 0,
         prefers_newest: bool = False,
     ) -> None:
         super().__init__()
@@ -106,7 +106,8 @@ class LayerChoice(QComboBox):
             if MADE_HERE not in layer.metadata and self._accepts(layer)
         ]
         numbers = [*range(len(self._listed))]
-        preferred = [n for n in numbers if self._prefers(self._listed[n])] or numbers
+        ranks = [self._prefers(layer) for layer in self._listed]
+        preferred = [n for n in numbers if ranks[n] == max(ranks)]
         default = -1
         if preferred:
             default = preferred[0 if self._prefers_newest else -1]

@@ -16,9 +16,10 @@ from qtpy.QtTest import QTest
 
 from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.panel import MeasurePanel
+from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
 from napari_slicegan._qt.viewer.layer_choice import MADE_BY
-from napari_slicegan._qt.viewer.layers import PHASES
+from napari_slicegan._qt.viewer.layers import EXPLORED, PHASES
 from napari_slicegan.config import AXES
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.report.text import in_floors, times
@@ -95,6 +96,63 @@ def test_phases_of_the_micrograph_are_compared_with_a_volume_of_phases(
     assert panel.value() == ("gray", "made again")
 
 
+def test_a_generated_layer_is_not_the_real_material(
+    panel: MeasurePanel, viewer: Any
+) -> None:
+    volume = phases(24, 24, 24, seed=2)
+    viewer.add_labels(volume, name="Explored", metadata={EXPLORED: {}})
+    viewer.add_labels(volume, name="made", metadata={MADE_BY: {"seed": 0}})
+    viewer.add_labels(phases(60, 60, seed=1), name="slice")
+    assert panel.value() == ("slice", "made")
+
+
+def test_results_of_other_layers_are_marked(
+    panel: MeasurePanel, viewer: Any, qtbot: QtBot
+) -> None:
+    add_material(viewer)
+    measure(panel, qtbot)
+    assert panel.outdated.isHidden()
+    viewer.add_labels(phases(40, 40, 40, seed=3), name="made later")
+    assert panel.value() == ("slice", "made later")
+    assert "Measured below: made, compared with slice." in panel.outdated.text()
+    panel.set_value(("slice", "made"))
+    assert panel.outdated.isHidden()
+
+
+def test_an_anisotropic_material_is_compared_with_all_its_views(
+    panel: MeasurePanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """Stripes along x: flat seen along z, and without them seen along x."""
+    stripes = np.zeros((48, 48, 48), np.uint8)
+    stripes[:, ::2] = 1
+    views = {
+        "z": stripes[0],
+        "y": np.uint8(phases(48, 48, seed=1) > 0),
+        "x": stripes[:, :, 0],
+    }
+    sources: dict[Any, list[SourceImage]] = {}
+    for axis, values in views.items():
+        layer = viewer.add_labels(values, name=f"view {axis}")
+        sources[axis] = [layer_inputs.source_of(layer)]
+    viewer.add_labels(stripes, name="made")
+    panel.set_views(sources)
+    assert not panel.views_note.isHidden()
+    rows = measure(panel, qtbot).comparison.rows
+    found = {x.axis: x.real for x in rows if x.metric == "interface_density"}
+    # Along y by the stripes of two views, along z by the grains of one.
+    assert found["y"] == 1.0
+    grains = np.mean(np.diff(views["y"], axis=0) != 0)
+    assert found["z"] == pytest.approx(grains / 2)
+    assert panel.outdated.isHidden()
+    # A layer that is none of the views is isotropic.
+    viewer.add_labels(stripes[0], name="another")
+    panel.set_value(("another", "made"))
+    assert panel.views_note.isHidden()
+    panel.set_views({"z": sources["z"]})
+    panel.set_value(("view z", "made"))
+    assert panel.views_note.isHidden()
+
+
 def export(panel: MeasurePanel, path: Path, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
     panel.export(path)
@@ -129,19 +187,24 @@ def test_verdicts_curves_and_files(
     judged = [one for one in proof.metrics if one.grade != "unknown"]
     assert bars == sorted(((x.title, x.floors) for x in judged), key=lambda x: -x[1])
     assert panel.table.words.text().startswith(bars[0][0])
+    curved = [x for x in judged if x.generated == "curve"]
+    largest = max(curved, key=lambda x: x.floors)
+    assert panel.table.curve.currentText() == f"{largest.title}, {largest.where}"
     line = panel.table.chart.sizeHint().height() // (len(bars) + 1)
     place = QPoint(20, 2 * line + line // 2)
     QTest.mouseClick(panel.table.chart, Qt.MouseButton.LeftButton, pos=place)
     assert panel.table.words.text().startswith(bars[1][0])
     shown.setCurrentCell(2, 0)
     assert proof.metrics[2].words in panel.table.words.text()
-    # A number has no curve.
+    # A number has no curve: the plot stays.
     plot = panel.table.plot.getPlotItem()
     number = [one.generated for one in proof.metrics].index("curve")
     shown.setCurrentCell(number, 0)
     assert plot.listDataItems()
+    named = panel.table.curve.currentText()
     shown.setCurrentCell(0, 0)
-    assert not plot.listDataItems()
+    assert plot.listDataItems()
+    assert panel.table.curve.currentText() == named
     # A click on a curve plots it.
     number, one = [x for x in enumerate(proof.metrics) if x[1].generated == "curve"][-1]
     shown.setCurrentCell(number, 0)
