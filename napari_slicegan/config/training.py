@@ -71,8 +71,9 @@ class ObjectiveSettings(Settings):
         le=100,
         title="Pattern weight",
         description="Weight of local patterns in the generator's loss: shares of 2x2 "
-        "pixels with one, two or three pixels of a phase, which critics hardly count. "
-        "0 for none. Of phases with straight-through gradients only.",
+        "pixels with one, two or three pixels of a phase and of isolated pixels, which "
+        "critics hardly count. 0 for none. Of phases with straight-through gradients "
+        "only.",
     )
     critic_steps: int = Field(
         5,

@@ -3,8 +3,11 @@
 The shares of 2x2 pixels that hold one, two (side by side or diagonal) or three pixels
 of a phase determine the Minkowski functionals of a section: its phase fraction, the
 length of its edges and its Euler number, for either neighbourhood of pixels (Mantz,
-Jacobs & Mecke 2008, Journal of Statistical Mechanics P12015). A critic with strided
-convolutions hardly counts single pixels, of which these are the statistics.
+Jacobs & Mecke 2008, Journal of Statistical Mechanics P12015). They do not say whether
+a pixel is alone: the same squares are in fragments and in rough edges. So the share of
+pixels without any neighbour (of eight) of their phase is a further pattern. A critic
+with strided convolutions hardly counts single pixels, of which these are the
+statistics.
 """
 
 from __future__ import annotations
@@ -14,23 +17,27 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 KINDS = ((1, 2, 4, 8), (3, 5, 10, 12), (7, 11, 13, 14), (6, 9))
 """Squares with one pixel of a phase, two side by side, three and two diagonal ones. The
 first bit is the pixel at the upper left; then come upper right and lower left."""
+N_PATTERNS = len(KINDS) + 1
+"""Kinds of squares, and isolated pixels."""
 N_CODES = 16
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 STEPS_OF_GENERATED = 20
 """Training steps over which generated patterns are averaged."""
 STEPS_OF_REAL = 1000
 """The same for real ones, which do not change: as many crops as the images hold."""
-SMALLEST = 1e-3
-"""Share below which a pattern is judged by its difference, not by its ratio: of rarer
-ones a step has too few for their ratio to mean anything."""
+SMALLEST = 1e-3, 3e-4
+"""Share of squares and of isolated pixels below which they are judged by their
+difference, not by their ratio: of rarer ones a step has too few for their ratio to mean
+anything."""
 
 
 def pattern_shares(images: Tensor) -> Tensor:
-    """Shares of 2x2 pixels of each kind, see `KINDS`.
+    """Shares of 2x2 pixels of each kind, see `KINDS`, and of isolated pixels.
 
     Parameters
     ----------
@@ -39,12 +46,15 @@ def pattern_shares(images: Tensor) -> Tensor:
 
     Returns
     -------
-    [4, C].
+    [5, C].
     """
     codes = _codes(images).transpose(0, 1).flatten(1)
     counts = torch.zeros(len(codes), N_CODES, device=codes.device)
     counts.scatter_add_(1, codes, torch.ones_like(codes, dtype=counts.dtype))
-    return _is_of_kind(codes.device) @ (counts / codes.shape[1]).T
+    squares = _is_of_kind(codes.device) @ (counts / codes.shape[1]).T
+    phase, neighbours = _with_neighbours(images)
+    isolated = (phase & (neighbours == 0)).float().mean(dim=(0, 2, 3))
+    return torch.cat([squares, isolated.unsqueeze(0)])
 
 
 def pattern_gradient(images: Tensor, weights: Tensor) -> Tensor:
@@ -58,7 +68,7 @@ def pattern_gradient(images: Tensor, weights: Tensor) -> Tensor:
     images
         One-hot phases [N, C, Y, X].
     weights
-        [4, C].
+        [5, C].
 
     Returns
     -------
@@ -66,7 +76,7 @@ def pattern_gradient(images: Tensor, weights: Tensor) -> Tensor:
     """
     codes = _codes(images)
     n, channels, height, width = codes.shape
-    of_code = weights.T @ _is_of_kind(codes.device) / (n * height * width)
+    of_code = weights[: len(KINDS)].T @ _is_of_kind(codes.device) / (n * height * width)
     every = torch.arange(N_CODES, device=codes.device)
     offsets = N_CODES * torch.arange(channels, device=codes.device).view(-1, 1, 1)
     index = (codes + offsets).flatten()
@@ -76,7 +86,38 @@ def pattern_gradient(images: Tensor, weights: Tensor) -> Tensor:
         change = of_code[:, every | bit] - of_code[:, every & ~bit]
         part = change.flatten().index_select(0, index).view(codes.shape)
         gradient[..., y : y + height, x : x + width] += part
-    return gradient
+    return gradient.addcmul_(_isolation_change(images), weights[-1].view(-1, 1, 1))
+
+
+def _isolation_change(images: Tensor) -> Tensor:
+    """Change of the share of isolated pixels by each pixel, [N, C, Y, X].
+
+    A pixel of a phase is one where it has no neighbour, and takes it from each
+    neighbour that has no other. New ones that would appear far from any pixel of the
+    phase are left out: nothing but a large change of the image makes them, and most
+    pixels are such places.
+    """
+    phase, neighbours = _with_neighbours(images)
+    n, _, height, width = phase.shape
+    is_lone, is_one_of_two = (phase & (neighbours == number) for number in (0, 1))
+    taken_here = _sum_of_3x3(functional.pad(is_lone.to(torch.int8), (2,) * 4))
+    taken_there = _sum_of_3x3(functional.pad(is_one_of_two.to(torch.int8), (2,) * 4))
+    taken_there[..., 1:-1, 1:-1] -= is_one_of_two.to(torch.int8)
+    change = -torch.where(images > 0.5, taken_there, taken_here)
+    change[..., 1:-1, 1:-1] += is_lone.to(torch.int8)
+    return change.to(images.dtype) / (n * height * width)
+
+
+def _with_neighbours(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each inner pixel is of a phase, and how many of its 8 neighbours are."""
+    phases = (images > 0.5).to(torch.int8)
+    inner = phases[..., 1:-1, 1:-1]
+    return inner.bool(), _sum_of_3x3(phases) - inner
+
+
+def _sum_of_3x3(numbers: Tensor) -> Tensor:
+    rows = numbers[..., :-2, :] + numbers[..., 1:-1, :] + numbers[..., 2:, :]
+    return rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
 
 
 def _codes(images: Tensor) -> Tensor:
@@ -119,6 +160,7 @@ class PatternLoss(nn.Module):
     real: Tensor
     generated: Tensor
     steps: Tensor
+    smallest: Tensor
 
     def __init__(
         self,
@@ -132,8 +174,11 @@ class PatternLoss(nn.Module):
         self._share_images = share_images
         self._over_processes = over_processes
         for name in ("real", "generated"):
-            self.register_buffer(name, torch.zeros(parts, len(KINDS), channels))
+            self.register_buffer(name, torch.zeros(parts, N_PATTERNS, channels))
         self.register_buffer("steps", torch.zeros(()))
+        squares, isolated = SMALLEST
+        smallest = torch.tensor([squares] * len(KINDS) + [isolated])
+        self.register_buffer("smallest", smallest.view(-1, 1), persistent=False)
 
     def forward(self, real: list[Tensor], generated: list[Tensor]) -> Tensor:
         """Loss of one step, a scalar; each list holds [N, C, P, P] for each part."""
@@ -149,7 +194,7 @@ class PatternLoss(nn.Module):
                 (self.real, self.generated), now, lengths, strict=True
             ):
                 average.lerp_(shares, 1 / self.steps.clamp(max=steps))
-            scale = self.real.clamp_min(SMALLEST)
+            scale = torch.maximum(self.real, self.smallest)
             error = ((self.generated - self.real) / scale).clamp(-1, 1)
             weights = error / scale / error.numel()
             gradients = [*map(pattern_gradient, generated, weights)]
