@@ -250,6 +250,8 @@ class ResizeConvolution(nn.Module):
         )
 
 
+FEW_CHANNELS = 4
+"""Up to so many channels a sub-pixel convolution is faster than a transposed one."""
 MIDDLE = (0, 1, 3, 3, 1, 0)
 BESIDE = (1, 3, 4, 4, 3, 1)
 """Trilinear upsampling of one position, along one axis, times 4; then the kernels
@@ -423,14 +425,7 @@ class _PenalisedConvolution(torch.autograd.Function):
         stride, padding = ctx.stride, ctx.padding
         of_x = of_weight = None
         if ctx.needs_input_grad[0]:
-            # What the stride leaves over at the end.
-            left = [
-                n + 2 * padding - weight.shape[2] - stride * (m - 1)
-                for n, m in zip(x.shape[2:], gradient.shape[2:], strict=True)
-            ]
-            of_x = functional.conv_transpose2d(
-                gradient, weight, None, stride, padding, left
-            )
+            of_x = _transposed(gradient, weight, stride, padding, x.shape[2:])
         if ctx.needs_input_grad[1] and not torch.is_grad_enabled():
             sizes = [stride] * 2, [padding] * 2, [1, 1]
             which = [False, True, False]
@@ -438,6 +433,35 @@ class _PenalisedConvolution(torch.autograd.Function):
                 gradient, x, weight, None, *sizes, False, [0, 0], 1, which
             )
         return of_x, of_weight, None, None
+
+
+def _transposed(
+    x: Tensor, weight: Tensor, stride: int, padding: int, size: Sequence[int]
+) -> Tensor:
+    """Transposed convolution [N, C_in, y, x] -> [N, C_out, *size].
+
+    Parameters
+    ----------
+    weight
+        [C_in, C_out, k, k].
+    """
+    few, kernel = weight.shape[1], weight.shape[2]
+    is_halving = (kernel, stride, padding) == (4, 2, 1) and not any(n % 2 for n in size)
+    if is_halving and few <= FEW_CHANNELS:
+        # Few channels make slow transposed convolutions: as a sub-pixel convolution.
+        # Cells of 2x2 pixels from -1 on: rows and columns 2 and 3, then 0 and 1.
+        cells = weight.unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
+        # [C_in, C_out, 2, py, 2, px] -> [C_out * py * px, C_in, 2, 2]
+        cells = cells.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
+        cells = cells.contiguous(memory_format=torch.channels_last)
+        made = functional.pixel_shuffle(functional.conv2d(x, cells, padding=1), 2)
+        return made[..., 1:-1, 1:-1]
+    # What the stride leaves over at the end.
+    left = [
+        n + 2 * padding - kernel - stride * (m - 1)
+        for n, m in zip(size, x.shape[2:], strict=True)
+    ]
+    return functional.conv_transpose2d(x, weight, None, stride, padding, left)
 
 
 class PenalisedConvolution(nn.Conv2d):

@@ -258,7 +258,7 @@ class PlaneCritic(nn.Module):
         for width in widths:
             layers += [
                 PenalisedConvolution(channels, width, 4, stride=2, padding=1),
-                rectifier(slope),
+                rectifier(slope, inplace=True),
             ]
             channels = width
         layers.append(PenalisedConvolution(channels, numbers, edge))

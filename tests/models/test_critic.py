@@ -44,15 +44,15 @@ def gradients(layers: nn.Module, images: Tensor, *, weight: float) -> list[Tenso
 
 @pytest.mark.parametrize("weight", [0.0, 0.5])
 def test_gradients_and_those_of_a_penalty_are_torch_s(weight: float) -> None:
-    images, slope = normal(3, 2, 16, 16).double(), nn.LeakyReLU(0.2)
+    images, slope = normal(3, 2, 16, 16).double(), nn.LeakyReLU(0.2, inplace=True)
     ours = nn.Sequential(
-        *(PenalisedConvolution(2, 3, 4, stride=2, padding=1), slope),
-        *(PenalisedConvolution(3, 4, 4, stride=2, padding=1), slope),
+        *(PenalisedConvolution(2, 6, 4, stride=2, padding=1), slope),
+        *(PenalisedConvolution(6, 4, 4, stride=2, padding=1), slope),
         PenalisedConvolution(4, 2, 4),
     ).double()
     theirs = nn.Sequential(
-        *(nn.Conv2d(2, 3, 4, stride=2, padding=1, bias=False), slope),
-        *(nn.Conv2d(3, 4, 4, stride=2, padding=1, bias=False), slope),
+        *(nn.Conv2d(2, 6, 4, stride=2, padding=1, bias=False), slope),
+        *(nn.Conv2d(6, 4, 4, stride=2, padding=1, bias=False), slope),
         nn.Conv2d(4, 2, 4, bias=False),
     ).double()
     theirs.load_state_dict(ours.state_dict())
