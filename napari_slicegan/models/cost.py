@@ -41,6 +41,11 @@ class StepCost:
         """Time in seconds at ``speed`` operations per second."""
         return self.operations / speed + self.calls * CALL_S
 
+    def speed(self, seconds: float) -> float:
+        """Operations per second if it took so long: `seconds` the other way round."""
+        # Whatever a call costs, most of the time is that of the operations.
+        return self.operations / max(seconds - self.calls * CALL_S, seconds / 2)
+
 
 class CostCounter(TorchDispatchMode):
     """Context manager: counts operations and live bytes of tensors on "meta"."""

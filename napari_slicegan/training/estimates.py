@@ -32,7 +32,6 @@ from napari_slicegan.models.pretrained import uses_pretrained
 from napari_slicegan.runtime.devices import (
     choose_device,
     choose_precision,
-    computing_in,
 )
 from napari_slicegan.runtime.distributed import distributed_context
 from napari_slicegan.runtime.launcher import local_processes
@@ -62,9 +61,15 @@ MAX_BATCH_SIZE = 16
 STARTS_PRETRAINED = "Training starts from weights trained on nanoporous gold"
 LARGEST_PATCH = 256
 # Shortest measurement of the machine's speed; memory that it needs on a CPU, with the
-# program. With a smaller volume it needs 60 MB beside the program.
+# program. A smaller step needs 60 MB beside the program.
 SPEED_TEST_S = 0.3
-SPEED_TEST_BYTES = PROGRAM_BYTES + 260 * 10**6
+SPEED_TEST_BYTES = PROGRAM_BYTES + 150 * 10**6
+SMALLER_STEP = {
+    "critic_slices": 1,
+    "generator_slices": 1,
+    "generator_widths": (64, 32, 16, 8),
+    "critic_widths": (16, 32, 64, 128),
+}
 # Batch norm needs more than one image.
 FIRST_PROBE_IMAGES = 2
 PROBE_GROWTH = 2
@@ -364,7 +369,7 @@ def _step_s(
 def machine_speed(
     device: torch.device, threads: int, precision: torch.dtype, smaller: bool = False
 ) -> float:
-    """Operations per second reached in training; measured once.
+    """Operations per second reached in steps of the default preset; measured once.
 
     Parameters
     ----------
@@ -373,31 +378,39 @@ def machine_speed(
     precision
         Number format of the convolutions.
     smaller
-        Whether the volume has half as many voxels along each edge: for little memory,
-        see `SPEED_TEST_BYTES`.
+        Whether the step is a `SMALLER_STEP`, for memory of less than
+        `SPEED_TEST_BYTES`.
     """
-    spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
-    if smaller:
-        spec = replace(spec, latent_size=spec.latent_size - 1)
-    generator = build_generator(spec, torch.Generator())
-    n_volumes = 1 if device.type == "cpu" else 8
-    latents = torch.zeros((n_volumes, *generator.training_latents))
-    with CostCounter() as counter:
-        build_generator(spec).to(META)(latents.to(META)).mean().backward()
-    generator, latents = generator.to(device), latents.to(device)
+    n_volumes = 8 if device.type == "cuda" else 1 if smaller else 2
+    # All steps alike: without penalties.
+    config = preset(DEFAULT_PRESET).changed(
+        generator_batch_size=n_volumes,
+        critic_batch_size=n_volumes,
+        initial_weights="random",
+        penalty_weight=0.0,
+        precision=str(precision).removeprefix("torch."),
+        **SMALLER_STEP if smaller else {},
+    )
+    spec = generator_spec(config, 2, "phases")
+    gan = AdversarialStep(config, spec, True, device)
+    edges = _image_shape(config)
+
+    def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
+        return torch.zeros(n, gan.critic_channels[critic], *edges)
+
+    # The first steps also set up kernels.
+    gan.step(real, 0.0).tolist()
+    counter = CostCounter()
+    with counter:
+        gan.step(real, 0.0).tolist()
+    cost = counter.take()
     seconds: list[float] = []
     while sum(seconds) < SPEED_TEST_S or len(seconds) < 2:
         started = time.perf_counter()
-        with computing_in(precision, device):
-            made = generator(latents)
-        made.mean().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        elif device.type == "mps":
-            torch.mps.synchronize()
+        # Reading the losses waits for the device.
+        gan.step(real, 0.0).tolist()
         seconds.append(time.perf_counter() - started)
-    # The first pass also sets up kernels.
-    return float(counter.take().operations / min(seconds[1:]))
+    return cost.speed(min(seconds))
 
 
 def extrapolated_s(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -276,6 +277,29 @@ def test_speed_of_this_machine_is_measured_once() -> None:
     # Between a slow single core and any processor there is.
     assert 1e8 < speed < 1e14
     assert estimates.machine_speed(device, 1, torch.float32, smaller=True) == speed
+
+
+def test_the_estimated_time_of_a_step_is_about_the_measured_one() -> None:
+    """Wide bounds: other tests run beside it. Each is the fastest of some steps."""
+    config = preset("slicegan-fast").changed(
+        **{"critic_batch_size": 2, "generator_batch_size": 2, "penalty_weight": 0.0},
+        **{"initial_weights": "random", "precision": "float32"},
+    )
+    gan = AdversarialStep(
+        config, generator_spec(config, 2, "phases"), True, torch.device("cpu")
+    )
+    images = torch.zeros(24, 2, *(config.architecture.patch_size,) * 2)
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        gan.step(lambda _, n, __: images[:n], 0.0).tolist()
+        seconds.append(time.perf_counter() - started)
+    estimates.machine_speed.cache_clear()
+    speed = estimates.machine_speed(
+        torch.device("cpu"), torch.get_num_threads(), torch.float32
+    )
+    cost = step_cost(config, 2, "phases", isotropic=True)
+    assert cost.seconds(speed) == pytest.approx(min(seconds), rel=0.5)
 
 
 def test_the_speed_is_measured_on_less_where_memory_is_short(
