@@ -191,6 +191,45 @@ def test_train_on_three_views(settings: Path, tmp_path: Path, capsys: Capture) -
     assert "trained on     z.tif, y.tif, x.tif\n" in capsys.readouterr().out
 
 
+def test_choices_are_printed_with_the_flags_that_change_them(
+    settings: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """A generator that is trained further has made those of its architecture."""
+    words = ["train", "--config", str(settings), "--steps", "1"]
+    for seed, (axis, longer) in enumerate((("z", 4), ("y", 4), ("x", 1))):
+        values = phases_image(96, 96, seed=seed).values
+        path = tmp_path / f"{axis}.tif"
+        tifffile.imwrite(path, np.repeat(values, longer, axis=1))
+        words += [f"--{axis}", str(path)]
+
+    def choices(name: str, *flags: str) -> list[tuple[str, ...]]:
+        """Text, flag and other value of each choice that a training prints."""
+        assert main([*words, "--out", str(tmp_path / name), *flags]) == 0
+        pattern = r"^  (.*) \((--[a-z-]+) (.*) changes that\)\.$"
+        return re.findall(pattern, capsys.readouterr().out, re.MULTILINE)
+
+    mirrored = "The views look the same in a mirror: crops are mirrored at random"
+    stretched = r"The structure is long: a voxel of the network becomes (\d+) along x"
+    flips, stretch = choices("one")
+    assert flips == (mirrored, "--augmentation", "none")
+    assert stretch[1:] == ("--voxel-stretch", "1 1 1")
+    (factor,) = re.findall(stretched, stretch[0])
+    first = RunFolder.open(tmp_path / "one").config()
+    assert first.slices.augmentation == "flips"
+    assert first.architecture.voxel_stretch == (1, 1, int(factor))
+    assert int(factor) > 1
+
+    assert choices("further", "--from", str(tmp_path / "one")) == [flips]
+    further = RunFolder.open(tmp_path / "further").config()
+    assert further.architecture.voxel_stretch == first.architecture.voxel_stretch
+
+    others = [word for _, flag, other in (flips, stretch) for word in (flag, other)]
+    assert choices("other", *" ".join(others).split()) == []
+    other = RunFolder.open(tmp_path / "other").config()
+    assert other.slices.augmentation == "none"
+    assert other.architecture.voxel_stretch == (1, 1, 1)
+
+
 def test_train_on_a_volume(settings: Path, tmp_path: Path) -> None:
     """--anisotropic cuts it along all axes."""
     path = tmp_path / "volume.tif"
