@@ -82,8 +82,9 @@ LIBRARIES_BYTES = 260 * 10**6
 OTHER_LIBRARIES_BYTES = {
     **dict.fromkeys(("directions", "evaluate", "mesh", "sample"), 190 * 10**6),
     **dict.fromkeys(("demo", "report"), 330 * 10**6),
+    **dict.fromkeys(("models", "presets"), 0),
 }
-"""Of commands without an estimate, and of those that draw figures."""
+"""Of commands without an estimate, of those that draw figures, and without torch."""
 PLAIN: tuple[Any, ...] = (None, str)
 """Types of options whose values may be any word."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
@@ -138,7 +139,7 @@ def _run(words: Sequence[str]) -> int:
                 f"'{options.command}'; start it without torchrun."
             )
         with memory_explained(_out_of_memory(options.command)):
-            _check_program_fits(options.command)
+            _check_program_fits(options)
             action = _action(options.command)
             check_outputs(options)
             status = action(options)
@@ -153,7 +154,7 @@ def _run(words: Sequence[str]) -> int:
         return FAULT
 
 
-def _check_program_fits(command: str) -> None:
+def _check_program_fits(options: argparse.Namespace) -> None:
     """Refuse to load libraries that need more memory than there is.
 
     Raises
@@ -161,7 +162,12 @@ def _check_program_fits(command: str) -> None:
     ValueError
         Before the system kills this process while they are loaded.
     """
-    needed = OTHER_LIBRARIES_BYTES.get(command, LIBRARIES_BYTES)
+    needed = OTHER_LIBRARIES_BYTES.get(options.command, LIBRARIES_BYTES)
+    if options.command == "models" and options.add is not None:
+        from napari_slicegan.report.ready_models import is_url
+
+        # A downloaded generator is opened.
+        needed = LIBRARIES_BYTES if is_url(options.add) else needed
     free = available_memory()
     if "torch" not in sys.modules and needed > free + available_swap():
         raise ValueError(

@@ -120,7 +120,7 @@ def add_place(place: str) -> list[Path]:
     ValueError
         If the folder holds no generator, or what the URL names is none.
     """
-    if _is_url(place):
+    if is_url(place):
         return [_download(place)]
     folder = Path(place).expanduser().absolute()
     found = sorted(folder.glob(f"*{GENERATOR}"))
@@ -142,7 +142,7 @@ def remove_place(place: str) -> None:
         If it was not added; the sentence lists what was.
     """
     known = _read_list()
-    if _is_url(place):
+    if is_url(place):
         file = downloads() / _name_in(place)
         if file.is_file():
             file.unlink()
@@ -160,7 +160,8 @@ def remove_place(place: str) -> None:
     )
 
 
-def _is_url(place: str) -> bool:
+def is_url(place: str) -> bool:
+    """Whether a place of models is a URL, not a folder."""
     return place.lower().startswith(("http://", "https://"))
 
 

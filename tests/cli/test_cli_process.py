@@ -76,11 +76,34 @@ def test_libraries_that_do_not_fit_are_not_loaded(
     monkeypatch.delitem(sys.modules, "torch")
     monkeypatch.setattr(parser, "available_memory", lambda: 10**8)
     monkeypatch.setattr(parser, "available_swap", lambda: 2 * 10**8)
-    assert main(["presets"]) == 0
-    monkeypatch.setattr(parser, "available_swap", lambda: 10**8)
-    assert main(["presets"]) == 2
-    assert "Expected at least 0.26 GB of free memory" in capsys.readouterr().err
+    monkeypatch.setattr(parser, "_action", lambda _: lambda _: 0)
+    # A downloaded generator is opened.
+    for words in (["train", "a.tif"], ["models", "--add", "http://a/b.safetensors"]):
+        monkeypatch.setattr(parser, "available_swap", lambda: 2 * 10**8)
+        assert main(words) == 0
+        monkeypatch.setattr(parser, "available_swap", lambda: 10**8)
+        assert main(words) == 2
+        assert "Expected at least 0.26 GB of free memory" in capsys.readouterr().err
     assert "torch" not in sys.modules
+
+
+def test_lists_need_no_memory_for_libraries(tmp_path: Path) -> None:
+    """They do not load torch, and so are not refused where it would not fit."""
+    script = (
+        "import sys\n"
+        "from napari_slicegan.cli import parser\n"
+        "parser.available_memory = parser.available_swap = lambda: 0\n"
+        "words = ['presets'], ['presets', 'slicegan-fast'], ['models'], "
+        "['models', '--add', sys.argv[1]]\n"
+        "statuses = [parser.main(each) for each in words]\n"
+        "assert statuses == [0] * 4, statuses\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    (tmp_path / "mine.safetensors").touch()
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    home = {**os.environ, "SLICEGAN_HOME": str(tmp_path / "home")}
+    done = subprocess.run(words, capture_output=True, check=False, env=home)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_lack_of_memory_is_one_sentence(
