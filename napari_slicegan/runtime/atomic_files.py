@@ -410,13 +410,13 @@ MOST_BYTES = 80
 def safe_name(text: str) -> str:
     """A name for a file or folder of any system, made of a title or another name.
 
-    Letters of all scripts, digits, ``-``, ``_`` and ``.`` stay, hyphens replace the
-    rest; names of devices get an underscore, long ones are cut.
+    Letters of all scripts, digits, ``-``, ``_`` and ``.`` stay, a hyphen replaces
+    what is between them; names of devices get an underscore, long ones are cut.
     """
-    name = re.sub(r"[^\w.-]", "-", unicodedata.normalize("NFC", text))
+    name = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", text))
     while len(name.encode()) > MOST_BYTES:
         name = name[:-1]
-    name = name.strip(".") or "unnamed"
+    name = name.strip(".-") or "unnamed"
     return f"_{name}" if windows_fault(PureWindowsPath(name)) else name
 
 

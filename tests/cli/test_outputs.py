@@ -209,7 +209,7 @@ def test_folders_that_are_missing_are_no_obstacle(
 
 
 NAMES = {
-    "my slice (1)": "my-slice--1-",
+    "my slice (1)": "my-slice-1",
     "CON": "_CON",
     "nul": "_nul",
     "aux.tif": "_aux.tif",
@@ -217,14 +217,14 @@ NAMES = {
     "LPT9.x": "_LPT9.x",
     "com10": "com10",
     "steel.": "steel",
-    "steel ": "steel-",
+    "steel ": "steel",
     "...": "unnamed",
     "": "unnamed",
     'a<b>c:d"e/f\\g|h?i*j': "a-b-c-d-e-f-g-h-i-j",
     "tab\tnew\nline": "tab-new-line",
-    "5 µm, 日本": "5-µm--日本",
+    "5 µm, 日本": "5-µm-日本",
     "u\u0308": "ü",
-    "lost \udcfc byte": "lost---byte",
+    "lost \udcfc byte": "lost-byte",
     "x" * 300: "x" * 80,
     "日" * 100: "日" * 26,
 }
@@ -240,7 +240,7 @@ def test_names_that_the_program_makes_up_are_valid_everywhere() -> None:
 
 def test_run_folders_have_safe_names(tmp_path: Path) -> None:
     """The date follows the name of the image."""
-    assert new_folder(str(tmp_path), "a: µ?").name.startswith("a--µ--20")
+    assert new_folder(str(tmp_path), "a: µ?").name.startswith("a-µ-20")
 
 
 FAULTS = {
