@@ -33,7 +33,9 @@ from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan._qt.widgets.basics import (
+    LOOKS,
     STYLE,
+    TYPED,
     FaultGuard,
     LinkLabel,
     MessageLine,
@@ -43,6 +45,7 @@ from napari_slicegan._qt.widgets.basics import (
     parent_of,
 )
 from napari_slicegan._qt.widgets.help_button import HelpButton
+from napari_slicegan._qt.widgets.small_plot import label_points
 from napari_slicegan._qt.worker import other_work
 from napari_slicegan.config import AXES
 from napari_slicegan.volumes.volume import Volume
@@ -111,8 +114,7 @@ class SliceGANWidget(QWidget):
         layout.addWidget(self.message)
         layout.addWidget(self.reopen)
         layout.addWidget(self.tabs)
-        self.setMinimumWidth(WIDTH)
-        self.setStyleSheet(STYLE)
+        self._follow_font()
         if self._other is not None:
             # One widget per viewer, since it trains one run at a time.
             self.tabs.hide()
@@ -194,6 +196,23 @@ class SliceGANWidget(QWidget):
                 # The window is known only once the dock is in it.
                 QTimer.singleShot(0, self._watch_window)
         return super().event(event)
+
+    def minimumSizeHint(self) -> QSize:
+        """Width of the widest panel; large fonts need more."""
+        return super().minimumSizeHint().expandedTo(QSize(WIDTH, 0))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow napari's font size."""
+        super().changeEvent(event)
+        if event.type() in LOOKS and hasattr(self, "message"):
+            self._follow_font()
+
+    def _follow_font(self) -> None:
+        """Set the style, and in it the font of inputs that napari leaves as it is."""
+        sheet = f"{STYLE}{TYPED} {{ font-size: {label_points(self.message)}pt; }}"
+        # Setting a sheet is a change of style itself.
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)
 
     def _dock_closed(self) -> None:
         """Stop; the panel is gone, so napari shows where its run is."""

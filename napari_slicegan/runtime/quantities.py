@@ -62,7 +62,9 @@ def length_text(nm: float) -> str:
 
 
 def voxels_in_words(n: int) -> str:
-    """Three digits, such as "2.1 million voxels"."""
+    """Three digits, such as "2.1 million voxels"; fewer than a million as they are."""
+    if n < 1e6:
+        return f"{n:,} voxels"
     if n < 1e9:
         return f"{n / 1e6:,.3g} million voxels"
     return f"{n / 1e9:,.3g} billion voxels" if n < 1e12 else f"{n:.3g} voxels"

@@ -6,8 +6,9 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_slicegan.metrics.reference import RealStatistics, has_truth
 from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
     from napari_slicegan.data.patch_sampler import Source
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.data.transforms import Transform
@@ -172,7 +174,12 @@ GRAY_CURVES = (
         "correlation_in_floors",
     ),
 )
-"""For gray values and colours, in the same columns."""
+"""For gray values, in the same columns."""
+COLOUR_CURVES = (replace(GRAY_CURVES[0], words="colours"), *GRAY_CURVES[1:])
+BY_KIND: Mapping[Kind, tuple[MonitoredCurve, ...]] = MappingProxyType(
+    {"phases": CURVES, "grayscale": GRAY_CURVES, "colour": COLOUR_CURVES}
+)
+"""Of previews, by the kind of their values."""
 SECTION_EULER = MonitoredCurve(
     "section_euler_in_floors",
     "Euler number of sections",
@@ -413,8 +420,7 @@ class QualityMonitor:
     @property
     def curves(self) -> tuple[MonitoredCurve, ...]:
         """Plotted measures."""
-        curves = CURVES if self.images.kind == "phases" else GRAY_CURVES
-        curves = (*curves, *self._connectivity.curves)
+        curves = (*BY_KIND[self.images.kind], *self._connectivity.curves)
         return curves if self._slices is None else (*curves, SLICE_CURVE)
 
     @property

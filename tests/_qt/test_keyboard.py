@@ -10,14 +10,18 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari.settings import get_settings
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
 from napari_slicegan._qt.main_widget import TABS
 from napari_slicegan._qt.widgets import help_button
+from napari_slicegan._qt.widgets.basics import PanelArea
 from tests._qt.whole_window import dock
 
 if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
     from napari_slicegan._qt.main_widget import SliceGANWidget
 
 pytestmark = pytest.mark.qt
@@ -78,6 +82,29 @@ def test_the_tab_key_follows_the_layout(widget: SliceGANWidget) -> None:
         assert panel is not None
         found = [name for name in tab_order(panel, wanted[0]) if name in wanted]
         assert [*dict.fromkeys(found)] == wanted, title
+
+
+def test_panels_are_as_wide_as_their_content_in_a_large_font(
+    widget: SliceGANWidget, qtbot: QtBot
+) -> None:
+    """And its typed texts have the font of the rest."""
+    least = widget.minimumSizeHint().width()
+    settings = get_settings()
+    usual = settings.appearance.font_size
+    try:
+        settings.appearance.font_size = 12
+        qtbot.waitUntil(lambda: widget.minimumSizeHint().width() > least)
+        areas = widget.findChildren(PanelArea)
+        assert len(areas) == len(TABS)
+        for area in areas:
+            content = area.widget().minimumSizeHint().width()
+            widest = area.screen().availableSize().width() // 2
+            assert area.minimumSizeHint().width() >= min(content, widest)
+        line = widget.train.location.line
+        line.ensurePolished()
+        assert line.fontInfo().pointSize() == 12
+    finally:
+        settings.appearance.font_size = usual
 
 
 def test_the_help_button_opens_the_section_of_the_tab(

@@ -38,6 +38,7 @@ from napari_slicegan._qt.widgets.basics import (
     button,
     choice_box,
     row,
+    swatch,
 )
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.progress import TaskPanel
@@ -205,7 +206,9 @@ class MeasureTable(QWidget):
         self.next = LinkLabel()
         self.next.setObjectName("next_step")
         self.chart = FloorChart(
-            "<qt>Click a bar to explain it and to see its curve.</qt>"
+            "<qt>Click a bar to explain it and to see its curve. Green "
+            "agrees, up to one noise floor; blue is close, up to three; orange "
+            "differs.</qt>"
         )
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("verdicts")
@@ -231,8 +234,8 @@ class MeasureTable(QWidget):
         )
         self.plot = SmallPlot(PLOT_SIZE, "r (voxels)", with_axes=True)
         self.legend = QLabel(
-            f'<span style="color:{MARKER}">real</span>, its noise floor; '
-            f'<span style="color:{TARGET}">generated (dashed)</span>'
+            f"{swatch('real, its noise floor as a band', MARKER)}; "
+            f"{swatch('generated (dashed)', TARGET)}"
         )
         self.checks = QLabel()
         self.checks.setObjectName("check_words")

@@ -15,7 +15,13 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.run_series import RunSeries, Series, judged_of, verdict_of
-from napari_slicegan._qt.widgets.basics import FOREGROUND, LOOKS, FaultGuard, is_dark
+from napari_slicegan._qt.widgets.basics import (
+    FOREGROUND,
+    LOOKS,
+    FaultGuard,
+    is_dark,
+    swatch,
+)
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import (
     AXIS_WIDTH,
@@ -155,7 +161,9 @@ class Plot:
         last = max(bisect.bisect_left(round_, high * (1 + 1e-9)), first + 1)
         shown = round_[first : last + 1]
         if len(shown) > MAX_LABELS:
-            shown = [n for n in shown if f"{n:e}".startswith("1")]
+            decades_shown = [n for n in shown if f"{n:e}".startswith("1")]
+            # A scale has two numbers at least: the noise floor and the upper end.
+            shown = decades_shown if len(decades_shown) > 1 else [1.0, shown[-1]]
             shown = shown[:: max(1, math.ceil(len(shown) / MAX_LABELS))]
         self.item.setYRange(
             math.log10(round_[first]), math.log10(round_[last]), padding=0.03
@@ -278,7 +286,7 @@ class Curves(QWidget):
         )
         self.chart.hide()
         self.legend = WrappedLabel("curves_legend")
-        networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        networks = f"{swatch('critic', CRITIC)}, {swatch('generator', GENERATOR)}"
         self.distances = self._plot("In noise floors", *MEASURES, log=True, dots=True)
         self.losses = self._plot(f"Losses: {networks}", CRITIC, GENERATOR)
         self._canvas.setToolTip(
@@ -354,7 +362,7 @@ class Curves(QWidget):
             }
             self._arrange()
         names = [
-            _name(curve.title, colour)
+            swatch(curve.title, colour)
             for curve, colour in zip(self.judged, MEASURES, strict=False)
         ]
         self.legend.show_text(f"Distances: {', '.join(names)}" if names else "")
@@ -391,7 +399,10 @@ class Curves(QWidget):
             if judged != self._judged:
                 # Each change lays out the panel anew.
                 self._judged = judged
-                self.chart.set_metrics(judged)
+                titles = [curve.title for curve in self.judged]
+                self.chart.set_metrics(
+                    judged, dict(zip(titles, MEASURES, strict=False))
+                )
             sentence = verdict_of(series, self.measured)
             if sentence != self.verdict.text():
                 self.verdict.show_text(sentence)
@@ -428,7 +439,3 @@ class Curves(QWidget):
         for plot in self._plots:
             plot.set_look(FOREGROUND[0 if is_dark(self) else 1], points)
         self._set_height()
-
-
-def _name(text: str, colour: str) -> str:
-    return f'<span style="color: {colour}">{text}</span>'

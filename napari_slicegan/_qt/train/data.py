@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import button
+from napari_slicegan._qt.widgets.basics import button, existing_folder
 from napari_slicegan._qt.widgets.run_menu import offer
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class FolderEditor(QWidget):
 
     def choose(self, title: str) -> Path | None:
         """Let the user choose a folder; None if cancelled."""
-        begin = str(self.value() or "")
+        begin = existing_folder(self.value())
         chosen = QFileDialog.getExistingDirectory(self, title, begin)
         return Path(chosen) if chosen else None
 
@@ -202,7 +202,7 @@ class FolderEditor(QWidget):
             self.set_value(chosen)
 
     def _browse_file(self) -> None:
-        begin = str(self.value() or "")
+        begin = existing_folder(self.value())
         chosen, _ = QFileDialog.getOpenFileName(self, self._file_title, begin)
         if chosen:
             self.set_value(chosen)

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
-from napari_slicegan._qt.widgets.basics import FOCUS, rgb_image, values_of
+from napari_slicegan._qt.widgets.basics import FOCUS, rgb_image, swatch, values_of
 from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _title(axis: Axis) -> QLabel:
     rows, columns = PLANE_AXES[axis]
     down, right = "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}"
     return QLabel(
-        f"<b style='color: {AXIS_COLOURS[axis]}'>along {axis}</b> "
+        f"{swatch(f'<b>along {axis}</b>', AXIS_COLOURS[axis])} "
         f"&nbsp;{rows}{down} {columns}{right}"
     )
 

@@ -90,11 +90,16 @@ QSlider::handle:horizontal:focus {{ border: 1px solid {FOCUS}; }}
 QAbstractSpinBox QLineEdit:focus {{ border: none; }}
 """
 """Additions to napari's style: tabs that are not cut off, a ring around the focus."""
+TYPED = "QLineEdit, QTableWidget, QHeaderView"
+"""Widgets to which napari gives no font."""
 HEADING = f"""
 QPushButton {{ text-align: left; font-weight: bold; background: transparent;
     border: 1px solid transparent; padding: 3px; }}
 QPushButton:focus {{ border: 1px solid {FOCUS}; }}
 """
+# Part of the screen's width that a panel takes at most by itself.
+WIDEST = 0.5
+SWATCH = "\N{BLACK SQUARE}"
 OPEN = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
 CLOSED = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
 
@@ -252,6 +257,17 @@ def keep_narrow(box: QComboBox) -> None:
     box.setMinimumContentsLength(8)
 
 
+def existing_folder(path: Path | None) -> str:
+    """Where a dialog begins: a folder, or the nearest one above that exists.
+
+    Qt begins elsewhere if a folder does not exist, such as before the first run.
+    """
+    if path is None:
+        return ""
+    near = (each for each in (path, *path.parents) if each.is_dir())
+    return str(next(near, ""))
+
+
 def ask(
     parent: QWidget | None, title: str, text: str, yes: str, name: str = "ask"
 ) -> bool:
@@ -363,6 +379,39 @@ def chain_inputs(widget: QWidget) -> None:
         QWidget.setTabOrder(before, after)
 
 
+class PanelArea(QScrollArea):
+    """Scrolls a panel's content, and is as wide as that needs, within the screen.
+
+    Large fonts need more; a scroll bar reaches what is beyond `WIDEST` of the screen.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        # It scrolls to the input that the Tab key reaches.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        content.installEventFilter(self)
+
+    def minimumSizeHint(self) -> QSize:
+        """Width of the content and its scroll bar."""
+        least, content, screen = super().minimumSizeHint(), self.widget(), self.screen()
+        bar = self.verticalScrollBar()
+        if content is None or screen is None or bar is None:
+            return least
+        wanted = content.minimumSizeHint().width() + bar.sizeHint().width()
+        widest = round(WIDEST * screen.availableSize().width())
+        least.setWidth(max(least.width(), min(wanted, widest)))
+        return least
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the content: other inputs, or another font."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+
 def content_above(panel: QWidget, *pinned: QWidget) -> QVBoxLayout:
     """Return the layout of a panel's content, which scrolls.
 
@@ -372,13 +421,7 @@ def content_above(panel: QWidget, *pinned: QWidget) -> QVBoxLayout:
         Widgets below it that stay in sight, such as messages.
     """
     content = QWidget()
-    area = QScrollArea()
-    area.setWidget(content)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    # It scrolls to the input that the Tab key reaches.
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area = PanelArea(content)
     whole = QVBoxLayout(panel)
     whole.setContentsMargins(0, 0, 0, 0)
     whole.addWidget(area, 1)
@@ -496,6 +539,11 @@ class LinkLabel(QLabel):
         if self._links:
             colour = link_colour(self)
             self.setText(self._links.replace("<a ", f"<a style='color: {colour}' "))
+
+
+def swatch(text: str, colour: str) -> str:
+    """HTML of a name in a legend: coloured text itself is hard to read when light."""
+    return f'<span style="color:{colour}">{SWATCH}</span> {text}'
 
 
 def link_colour(widget: QWidget) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
@@ -63,10 +64,18 @@ class FloorChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(tip)
 
-    def set_metrics(self, metrics: Sequence[Bar]) -> None:
-        """Show those that are judged."""
+    def set_metrics(
+        self, metrics: Sequence[Bar], colours: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Show those that are judged.
+
+        Parameters
+        ----------
+        colours
+            Of the measures, by their titles; by default those of the verdicts.
+        """
         judged = [
-            (number, one.title, one.floors, one.grade)
+            (number, one.title, one.floors, colours.get(one.title, COLOURS[one.grade]))
             for number, one in enumerate(metrics)
             if one.floors is not None and one.grade in COLOURS
         ]
@@ -78,6 +87,10 @@ class FloorChart(QWidget):
     def largest(self) -> int | None:
         """Place of the metric with the largest distance; None if none is judged."""
         return self._bars[0][0] if self._bars else None
+
+    def colours(self) -> list[str]:
+        """Colours of the bars, from the top."""
+        return [colour for *_, colour in self._bars]
 
     def value(self) -> list[tuple[str, float]]:
         """Titles and distances in noise floors, from the top."""
@@ -131,14 +144,12 @@ class FloorChart(QWidget):
             Qt.AlignmentFlag.AlignRight,
             "Distance in noise floors (dashed: 1)",
         )
-        for number, (_, _, floors, grade) in enumerate(self._bars, start=1):
+        for number, (_, _, floors, colour) in enumerate(self._bars, start=1):
             top = number * line
             place = QRect(0, top, left - GAP, line)
             painter.drawText(place, right, names[number - 1])
             length = max(1, int(per_floor * min(floors, LONGEST_RANGE)))
-            painter.fillRect(
-                left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])
-            )
+            painter.fillRect(left, top + GAP // 2, length, line - GAP, QColor(colour))
             # The line of one noise floor does not cross the number.
             value = in_floors(floors)
             place = QRect(left + length + GAP, top, width, line)

@@ -24,6 +24,7 @@ from napari_slicegan._qt.widgets.basics import (
     LOOKS,
     button,
     colour_links,
+    existing_folder,
     link_colour,
     row,
 )
@@ -117,7 +118,7 @@ def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
 
     Empty where the history cannot be read: the generator does not need it.
     """
-    from napari_slicegan.training.monitors import CONNECTIVITY, CURVES, GRAY_CURVES
+    from napari_slicegan.training.monitors import BY_KIND, CONNECTIVITY
 
     series = RunSeries()
     try:
@@ -127,8 +128,7 @@ def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
         series.add_history(rows)
     except (ValueError, KeyError, IndexError, TypeError, OSError):
         return ""
-    curves = CURVES if trained.transform.kind == "phases" else GRAY_CURVES
-    curves = (*curves, *CONNECTIVITY)
+    curves = (*BY_KIND[trained.transform.kind], *CONNECTIVITY)
     sentence = verdict_of(series, curves, with_advice=False)
     if not sentence:
         return ""
@@ -331,7 +331,7 @@ class GeneratorSource(QGroupBox):
         offer_runs(self.open_run, self._run_root, self.load, self._browse_run)
 
     def _browse_run(self) -> None:
-        begin = str(self._run_root or "")
+        begin = existing_folder(self._run_root)
         path = QFileDialog.getExistingDirectory(self, "Open a run folder", begin)
         if path:
             self.load(path)

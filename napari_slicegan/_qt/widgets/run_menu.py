@@ -73,7 +73,8 @@ def offer(
     """
     menu = QMenu(beside)
     for text, choice in choices.items():
-        menu.addAction(text).triggered.connect(
+        # An ampersand would mark a key.
+        menu.addAction(text.replace("&", "&&")).triggered.connect(
             lambda checked, choice=choice: chosen(choice)
         )
     menu.aboutToHide.connect(menu.deleteLater)

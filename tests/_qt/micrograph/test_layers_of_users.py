@@ -649,8 +649,8 @@ def test_gray_volumes_are_shown_as_a_block_with_all_their_values(
     viewer: Any, dtype: type
 ) -> None:
     """No value is a hole; what follows a first, flat preview is not cut off."""
-    flat = np.linspace(100, 120, 216).reshape(6, 6, 6).astype(dtype)
-    full = np.linspace(0, 255, 216).reshape(6, 6, 6).astype(dtype)
+    flat: Any = np.linspace(100, 120, 216).reshape(6, 6, 6).astype(dtype)
+    full: Any = np.linspace(0, 255, 216).reshape(6, 6, 6).astype(dtype)
     layer = layers.add_or_update_preview(viewer, Volume(flat, "grayscale"))
     assert layers.add_or_update_preview(viewer, Volume(full, "grayscale")) is layer
     made = layers.add_volume(viewer, Volume(full, "grayscale"))

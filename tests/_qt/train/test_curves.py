@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.train import curves as curves_module
-from napari_slicegan._qt.train.curves import SMALLEST, Curves, Plot
+from napari_slicegan._qt.train.curves import MEASURES, SMALLEST, Curves, Plot
 from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
@@ -112,7 +112,7 @@ def test_distances_share_an_axis_with_a_line_at_one_noise_floor(
     assert curves.losses.limit is None
 
 
-@pytest.mark.parametrize("distance", [1e-9, 0.3, 1e308])
+@pytest.mark.parametrize("distance", [1e-9, 0.3, 4.6, 1e308])
 def test_distances_of_any_size_are_labelled(curves: Curves, distance: float) -> None:
     curves.add([report(1, quality(distance, distance, distance))])
     curves.redraw()
@@ -121,7 +121,7 @@ def test_distances_of_any_size_are_labelled(curves: Curves, distance: float) -> 
     assert bottom <= math.log10(max(distance, SMALLEST)) + 1e-6
     assert top >= min(math.log10(max(distance, 1)), 300) - 1e-6
     (ticks,) = plot.item.getAxis("left")._tickLevels  # noqa: SLF001 no other way
-    assert 1 <= len(ticks) <= 3
+    assert 2 <= len(ticks) <= 3
     assert all(10**place == pytest.approx(float(label)) for place, label in ticks)
 
 
@@ -297,6 +297,8 @@ def test_verdict_and_chart_follow_the_newest_preview(curves: Curves) -> None:
         ("Two-point correlation", 0.9),
         ("Phase fraction", 0.8),
     ]
+    # A bar has the colour of its curve.
+    assert curves.chart.colours() == [MEASURES[2], MEASURES[1], MEASURES[0]]
     curves.add([report(2, quality(0.8, 0.9, 1))])
     curves.redraw()
     assert curves.verdict.text() == (

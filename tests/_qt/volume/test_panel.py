@@ -51,11 +51,12 @@ def test_the_amount_is_shown_in_words(
     form = GenerationForm()
     qtbot.addWidget(form)
     said = []
-    for edge in (128, 4096, 10_000):
+    for edge in (48, 128, 4096, 10_000):
         form.set_value(GenerationRequest((edge,) * 3))
         said.append(form.amount.text())
     too_much = ", more than the free memory"
     assert said == [
+        "110,592 voxels",
         "2.1 million voxels",
         f"68.7 billion voxels{too_much}",
         f"1e+12 voxels{too_much}",
