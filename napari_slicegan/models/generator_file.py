@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -249,7 +250,10 @@ def read_tensors(
     """
     try:
         # The library would call it missing.
-        with file.open("rb"), safe_open(file, framework=framework) as content:
+        with (
+            file.open("rb") as opened,
+            safe_open(_utf8_path(file, opened), framework=framework) as content,
+        ):
             metadata = content.metadata() or {}
             tensors = {key: content.get_tensor(key) for key in content.keys()}
     except PermissionError:
@@ -267,3 +271,12 @@ def read_tensors(
             f"'{found}'; choose another file."
         )
     return metadata, tensors
+
+
+def _utf8_path(file: Path, opened: BinaryIO) -> str:
+    """Path of an open file for a library that takes only UTF-8."""
+    try:
+        os.fspath(file).encode()
+    except UnicodeEncodeError:
+        return f"/dev/fd/{opened.fileno()}"  # Other systems have only such names.
+    return os.fspath(file)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from napari_slicegan.models.generator_file import read_tensors
 from napari_slicegan.models.slicegan import (
     GeneratorSpec,
     PlaneCritic,
@@ -89,19 +89,13 @@ class PretrainedWeights(NamedTuple):
         Raises
         ------
         ValueError
-            If the file is of another format.
+            If the file is damaged or of another format.
         """
         networks: dict[str, dict[str, Tensor]] = {"generator": {}, "critic": {}}
-        with safe_open(file, "pt") as content:
-            metadata = content.metadata()
-            if metadata.get("format") != FORMAT:
-                raise ValueError(
-                    f"{file.name}: expected {FORMAT}, got {metadata.get('format')}; "
-                    "install the program anew."
-                )
-            for key in content.keys():
-                network, _, name = key.partition("/")
-                networks[network][name] = content.get_tensor(key)
+        metadata, tensors = read_tensors(file, (FORMAT,), "pretrained weights")
+        for key, values in tensors.items():
+            network, _, name = key.partition("/")
+            networks[network][name] = values
         facts = json.loads(metadata["facts"])
         return cls(
             generator=networks["generator"],

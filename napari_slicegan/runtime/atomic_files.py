@@ -61,15 +61,14 @@ def fitting_name(name: str, ending: str = "", reserve: int = 0) -> str:
     room = LONGEST_NAME - _n_bytes(ending) - reserve
     if _n_bytes(name) <= room:
         return f"{name}{ending}"
-    raw = name.encode(errors="surrogatepass")
-    digest = f"-{hashlib.sha256(raw).hexdigest()[:8]}"
+    digest = f"-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
     while _n_bytes(name) > room - len(digest):
         name = name[:-1]
     return f"{name}{digest}{ending}"
 
 
 def _n_bytes(name: str) -> int:
-    return len(name.encode(errors="surrogatepass"))
+    return len(os.fsencode(name))
 
 
 def partial_path(path: Path) -> Path:
@@ -354,10 +353,17 @@ def _check_name(path: Path) -> None:
     """Refuse names that are too long, or that Windows takes for devices or changes."""
     if not IS_WINDOWS:
         for part in path.parts:
-            if _n_bytes(part) > LONGEST_NAME:
+            try:
+                n_bytes = _n_bytes(part)
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"Expected a name that can be stored, got {part!a}, which is no "
+                    "text; choose another one."
+                ) from error
+            if n_bytes > LONGEST_NAME:
                 raise ValueError(
                     f"Expected names of at most {LONGEST_NAME} bytes, got {part}, "
-                    f"which has {_n_bytes(part)}; choose a shorter one."
+                    f"which has {n_bytes}; choose a shorter one."
                 )
         return
     fault = windows_fault(path)

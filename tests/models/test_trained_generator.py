@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +67,19 @@ def test_other_programs_can_read_it(tmp_path: Path) -> None:
     assert facts["voxel_size_nm"] == 5.0
     assert facts["spec"]["widths"] == [6, 6]
     assert names == set(trained.network.state_dict())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others store no such names")
+def test_a_file_whose_path_is_no_utf8(tmp_path: Path) -> None:
+    """As on disks of older systems; the library of the format opens none of them."""
+    path = tmp_path / os.fsdecode(b"Gef\xfcge") / os.fsdecode(b"100 \xb5m.safetensors")
+    path.parent.mkdir()
+    trained = random_generator(OneHotPhases([7, 207]))
+    trained.save(path)
+    assert load_generator(path).fingerprint() == trained.fingerprint()
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="expected a safetensors file"):
+        load_generator(path)
 
 
 def test_equal_generators_are_equal_files(tmp_path: Path) -> None:

@@ -238,6 +238,8 @@ def test_folders_of_dead_processes_are_removed(
 
 
 LONGEST = {"ascii": "a" * 251 + ".txt", "two bytes": "é" * 125 + "a.txt"}
+if sys.platform == "linux":  # Others store no such names.
+    LONGEST["no UTF-8"] = os.fsdecode(b"\xfc" * 251 + b".txt")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths of Windows have 259 characters")
@@ -260,6 +262,14 @@ def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
         check_can_write(tmp_path / f"b{name}")
     with pytest.raises(ValueError, match=refused):
         check_can_write_into(tmp_path / f"b{name}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows stores any UTF-16")
+def test_a_name_that_no_file_has_is_refused(tmp_path: Path) -> None:
+    """Half of a pair of UTF-16, as a script or a JSON file may give it."""
+    refused = r"name that can be stored, got 'a\\ud800.txt'"
+    with pytest.raises(ValueError, match=refused):
+        check_can_write(tmp_path / "a\ud800.txt")
 
 
 def test_cut_names_differ_and_keep_their_ending() -> None:
