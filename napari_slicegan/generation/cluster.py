@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 CONNECT_S = 10
 # Blocks at the scheduler for each thread: one runs, others wait for it to end.
 BLOCKS_PER_THREAD = 4
-# Nothing answers, an address is none, or what answers is another program.
-NO_SCHEDULER = (OSError, ValueError, TypeError, MemoryError, struct.error)
+# What other programs answer is as messages of dask too long, cut or of no type.
+NO_MESSAGE = (ValueError, TypeError, KeyError, MemoryError, struct.error)
+SCHEDULER = "a scheduler of dask"
 
 
 def made_on_cluster(
@@ -98,20 +99,20 @@ def _connected(distributed: Any, address: str) -> Iterator[Any]:
     One that fails in its constructor cannot be closed, and may wait for ever when
     Python collects it. So none is made before a scheduler has answered.
     """
+    # Its own thread, as a notebook runs a loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(asyncio.run, _kind(distributed, address)).result()
     try:
-        # Its own thread, as a notebook runs a loop in this one.
-        with ThreadPoolExecutor(1) as thread:
-            limited = asyncio.wait_for(_identity(distributed, address), CONNECT_S)
-            identity = thread.submit(asyncio.run, limited).result()
-        if not isinstance(identity, dict) or identity.get("type") != "Scheduler":
-            raise ValueError("what answers is no scheduler")
+        if found != SCHEDULER:
+            raise ValueError(found)
         client = distributed.Client(
             address, timeout=CONNECT_S, set_as_default=False, name="napari-slicegan"
         )
-    except NO_SCHEDULER as error:
+    except (OSError, *NO_MESSAGE) as error:
         raise ValueError(
-            f"Expected a dask scheduler at {address}, got no answer; start one with "
-            "'dask scheduler' and give its address."
+            f"Expected a dask scheduler at {address}, got "
+            f"{'no answer' if found == SCHEDULER else found}; start one with 'dask "
+            "scheduler' and give its address."
         ) from error
     with client:
         # Those that were started together with this program may come a little later.
@@ -125,9 +126,28 @@ def _connected(distributed: Any, address: str) -> Iterator[Any]:
         yield client
 
 
-async def _identity(distributed: Any, address: str) -> Any:
-    """What answers at an address says of itself."""
+async def _kind(distributed: Any, address: str) -> str:
+    """What answers at an address: `SCHEDULER`, or words for a refusal."""
+    try:
+        distributed.comm.get_address_host(address)
+    except ValueError as error:
+        return f"no address ({error})"
     secrets = distributed.Security().get_connection_args("client")
+    if address.startswith("tls:") and secrets.get("ssl_context") is None:
+        return "an address that needs certificates, which dask's settings do not name"
+    try:
+        identity = await asyncio.wait_for(
+            _identity(distributed, address, secrets), CONNECT_S
+        )
+        return f"a {identity['type'].lower()} of dask"
+    except (distributed.comm.CommClosedError, *NO_MESSAGE):
+        return "an answer of another program"
+    except OSError:  # also when the time is over
+        return "no answer"
+
+
+async def _identity(distributed: Any, address: str, secrets: dict[str, Any]) -> Any:
+    """What dask's program at an address says of itself."""
     line = await distributed.comm.connect(address, timeout=CONNECT_S, **secrets)
     try:
         await line.write({"op": "identity", "reply": True})
