@@ -301,7 +301,7 @@ class TrainingSettings(Settings):
         False,
         title="Share planes",
         description="With 'Share batch' and as many planes per volume in both steps: "
-        "the generator step reuses the planes, too.",
+        "the generator step reuses the planes, too, and scores of real images.",
     )
     real_batch_size: int | None = Field(
         None,

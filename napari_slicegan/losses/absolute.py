@@ -80,6 +80,12 @@ class AbsoluteScores(LazyPenalty):
             penalty = 0.5 * self.weight * mean_squared_gradient(scores, real)
         return CriticLoss(loss + penalty, penalty.detach())
 
-    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor | None = None,
+    ) -> Tensor:
         """E generator(D(fake))."""
         return self.losses.generator(critic(fake)).mean()

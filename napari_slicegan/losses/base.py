@@ -23,10 +23,14 @@ class CriticLoss:
         Loss to minimise, including the penalty.
     penalty
         Weighted gradient penalty.
+    real_scores
+        Scores of the real images without gradient, where `generator_loss` can take
+        them.
     """
 
     total: Tensor
     penalty: Tensor
+    real_scores: Tensor | None = None
 
 
 class Objective(ABC):
@@ -60,8 +64,23 @@ class Objective(ABC):
         """Loss of the critic for images [N, C, P, P]; ``fake`` carries no gradient."""
 
     @abstractmethod
-    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """Loss of the generator, a scalar; ``fake`` carries its gradient."""
+    def generator_loss(
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor | None = None,
+    ) -> Tensor:
+        """Loss of the generator, a scalar.
+
+        Parameters
+        ----------
+        fake
+            Carries its gradient.
+        real_scores
+            Those of the critic step with the same images, see `CriticLoss`. They need
+            not be made again, and are those of the critic before this step.
+        """
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:  # noqa: B027
         """Constrain the critic after its optimiser step."""

@@ -36,7 +36,7 @@ class RelativisticPairing(LazyPenalty):
         if due:
             squares = mean_squared_gradient(real_scores + fake_scores, pairs)
             penalty = 0.5 * self.weight * squares
-        return CriticLoss(loss + penalty, penalty.detach())
+        return CriticLoss(loss + penalty, penalty.detach(), real_scores.detach())
 
     def _scores(self, critic: Critic, pairs: Tensor) -> Sequence[Tensor]:
         """Scores of the real and of the generated images of pairs [N, 2, C, P, P]."""
@@ -46,8 +46,15 @@ class RelativisticPairing(LazyPenalty):
             return [scores[:, 0], scores[:, 1]]
         return [critic(images) for images in pairs.unbind(1)]
 
-    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor | None = None,
+    ) -> Tensor:
         """E softplus(D(real) - D(fake))."""
-        with torch.no_grad():
-            real_scores = critic(real)
+        if real_scores is None:
+            with torch.no_grad():
+                real_scores = critic(real)
         return functional.softplus(real_scores - critic(fake)).mean()

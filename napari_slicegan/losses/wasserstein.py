@@ -27,7 +27,13 @@ class WassersteinClipping(Objective):
         distance = critic(fake.detach()).mean() - critic(real).mean()
         return CriticLoss(distance, torch.zeros_like(distance))
 
-    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor | None = None,
+    ) -> Tensor:
         """-E D(fake)."""
         return -critic(fake).mean()
 
@@ -51,7 +57,13 @@ class WassersteinGradientPenalty(LazyPenalty):
             penalty = self.weight * self._penalty(critic, real, fake)
         return CriticLoss(distance + penalty, penalty.detach())
 
-    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor | None = None,
+    ) -> Tensor:
         """-E D(fake)."""
         return -critic(fake).mean()
 

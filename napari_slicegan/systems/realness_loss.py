@@ -158,7 +158,13 @@ class Realness(Objective):
         loss = loss + cross_entropy(self.generated_anchor, critic(fake.detach()))
         return CriticLoss(loss, torch.zeros_like(loss))
 
-    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor | None = None,
+    ) -> Tensor:
         """-KL(A0 || D(fake)), for O2 + KL(D(real) || D(fake)), for O3 + KL(A1 || ...).
 
         Constant entropies are left out. May be negative.

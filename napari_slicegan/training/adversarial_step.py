@@ -39,6 +39,8 @@ Feed = Callable[[Callable[[], Tensor], torch.device], Tensor]
 """Calls a function that draws a tensor on the CPU; the tensor on a device."""
 Fakes = list[tuple[int, Tensor]]
 """Index of the critic and generated images [N, C, P, P], for each batch."""
+Seen = dict[int, tuple[Tensor, Tensor]]
+"""Real images [N, C, P, P] of a critic step and their scores, by critic."""
 RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(index of the critic, number of images, rng) -> real crops [n, C, P, P]."""
 MIN_LABEL_SPREAD = 0.01
@@ -328,13 +330,15 @@ class AdversarialStep:
             with torch.set_grad_enabled(last):
                 samples = self._generated(critic_batch_size)
                 fakes = self._fakes(samples, slices.critic_slices)
-            losses.append(self._critic_step(fakes, real))
+            critic_losses, seen = self._critic_step(fakes, real)
+            losses.append(critic_losses)
         for number in range(self.config.objective.generator_steps):
             if number or not share:
                 samples = self._generated(generator_batch_size)
             if number or not share_planes:
                 fakes = self._fakes(samples, slices.generator_slices)
-            generator_losses.append(self._generator_step(fakes, real))
+            known = seen if share_planes and number == 0 else {}
+            generator_losses.append(self._generator_step(fakes, real, known))
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
         return self.distributed.all_reduce_mean(
@@ -382,8 +386,16 @@ class AdversarialStep:
         """A critic in the precision of the run; its scores are float32."""
         return precision.scoring(self.critics[number], self.precision, self.device)
 
-    def _critic_step(self, batches: Fakes, real: RealImages) -> Tensor:
-        """Update the critics; return loss and penalty averaged over batches, [2]."""
+    def _critic_step(self, batches: Fakes, real: RealImages) -> tuple[Tensor, Seen]:
+        """Update the critics.
+
+        Returns
+        -------
+        tuple
+            Loss and penalty averaged over batches [2], and the real images with scores
+            that a generator step with the same batches can take.
+        """
+        seen: Seen = {}
         self.objective.begin_step(self.streams["objective"])
         batches = [(number, fake.detach()) for number, fake in batches]
         if self._per_axis:
@@ -397,23 +409,27 @@ class AdversarialStep:
                 reals = self._reals(real, number, len(fake), len(batches))
                 loss = self.objective.critic_loss(self._critic(number), reals, fake)
                 loss.total.backward()
+                if loss.real_scores is not None and not self._per_axis:
+                    seen[number] = reals, loss.real_scores
                 total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
             self.distributed.average_gradients(self.critics.parameters())
             self.critic_optimiser.step()
             for critic in self.critics:
                 self.objective.after_critic_step(critic)
-        return total / len(batches)
+        return total / len(batches), seen
 
-    def _generator_step(self, batches: Fakes, real: RealImages) -> Tensor:
+    def _generator_step(self, batches: Fakes, real: RealImages, seen: Seen) -> Tensor:
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.critics.requires_grad_(False)
         losses, compared = [], []
         for number, fake in batches:
             # Only relativistic objectives compare with real images here.
-            pairs = self.objective.pairs_images or self.patterns is not None
-            reals = self._reals(real, number, len(fake)) if pairs else fake[:0].detach()
+            needs_real = self.objective.pairs_images or self.patterns is not None
+            reals, scores = seen.get(number, (fake[:0].detach(), None))
+            if needs_real and scores is None:
+                reals = self._reals(real, number, len(fake))
             critic = self._critic(number)
-            losses.append(self.objective.generator_loss(critic, reals, fake))
+            losses.append(self.objective.generator_loss(critic, reals, fake, scores))
             compared.append((reals, fake))
         loss = torch.stack(losses).mean()
         total = loss

@@ -104,6 +104,16 @@ def test_gradient_for_the_generator() -> None:
     torch.testing.assert_close(fake.grad, expected)
 
 
+def test_known_scores_of_real_images_are_taken() -> None:
+    critic, objective = QuadraticCritic(0.7), begun(3)
+    known = objective.critic_loss(critic, REAL, FAKE).real_scores
+    assert known is not None
+    assert not known.requires_grad
+    expected = objective.generator_loss(critic, REAL, FAKE)
+    found = objective.generator_loss(critic, torch.zeros_like(REAL), FAKE, known)
+    torch.testing.assert_close(found, expected)
+
+
 def test_lazy_penalty() -> None:
     """The interval counts critic steps, however many critics one step asks."""
     for every, due in [(1, [1, 1, 1, 1, 1]), (4, [1, 0, 0, 0, 1])]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,6 +146,35 @@ def test_generator_step_leaves_the_critics_trainable(
     assert len(found) == len(after_critic_step) == len(list(game.critics.parameters()))
     for a, b in zip(found, after_critic_step, strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_a_generator_step_with_the_same_planes_takes_the_scores_of_real_images(
+    make_adversarial_step: MakeAdversarialStep, isotropic: bool
+) -> None:
+    """Those of the critic before its step, of the images that it has seen."""
+    game = make_adversarial_step(
+        isotropic, critic_slices=3, generator_slices=3, share_planes=True
+    )
+    before = copy.deepcopy(game.critics)
+    scored: list[int] = []
+    given: list[tuple[Tensor, Tensor]] = []
+    for critic in game.critics:
+        critic.register_forward_hook(lambda _, args, __: scored.append(len(args[0])))
+    usual = game.objective.generator_loss
+
+    def spied(critic: Any, real: Tensor, fake: Tensor, scores: Any = None) -> Tensor:
+        given.append((real, scores))
+        return usual(critic, real, fake, scores)
+
+    game.objective.generator_loss = spied  # type: ignore[method-assign]
+    crops = Crops()
+    game.step(crops, progress=0)
+    n, parts = (9, 1) if isotropic else (3, 3)
+    assert crops.asked == [(part, n) for part in range(parts)]
+    assert scored == [2 * n] * parts + [n] * parts
+    for critic, (real, scores) in zip(before, given, strict=True):
+        torch.testing.assert_close(scores, critic(real).detach())
 
 
 RATES: list[tuple[float, float, float]] = [
@@ -308,6 +339,7 @@ def test_all_planes_reach_the_critic(
         critic_batch_size=2,
         generator_batch_size=2,
         critic_heads=False,
+        share_planes=False,
     )
     crops = Crops()
     game.step(crops, progress=0)
