@@ -97,9 +97,12 @@ def test_panels_are_as_wide_as_their_content_in_a_large_font(
         areas = widget.findChildren(PanelArea)
         assert len(areas) == len(TABS)
         for area in areas:
-            content = area.widget().minimumSizeHint().width()
-            widest = area.screen().availableSize().width() // 2
-            assert area.minimumSizeHint().width() >= min(content, widest)
+            content, screen = area.widget(), area.screen()
+            assert content is not None
+            assert screen is not None
+            widest = screen.availableSize().width() // 2
+            wanted = min(content.minimumSizeHint().width(), widest)
+            assert area.minimumSizeHint().width() >= wanted
         line = widget.train.location.line
         line.ensurePolished()
         assert line.fontInfo().pointSize() == 12

@@ -407,9 +407,11 @@ class PanelArea(QScrollArea):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Follow the content: other inputs, or another font."""
-        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+        if event is None:
+            return False
+        if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
-        return super().eventFilter(watched, event)
+        return super().eventFilter(watched, event)  # type: ignore[arg-type]
 
 
 def content_above(panel: QWidget, *pinned: QWidget) -> QVBoxLayout:
