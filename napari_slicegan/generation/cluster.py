@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import struct
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.block_tree import Block, BlockTree
 
 CONNECT_S = 10
+TRIAL_S = 2
+"""To see whether any program listens at an address."""
 # Blocks at the scheduler for each thread: one runs, others wait for it to end.
 BLOCKS_PER_THREAD = 4
 # What other programs answer is as messages of dask too long, cut or of no type.
@@ -143,7 +146,19 @@ async def _kind(distributed: Any, address: str) -> str:
     except (distributed.comm.CommClosedError, *NO_MESSAGE):
         return "an answer of another program"
     except OSError:  # also when the time is over
+        # A dashboard, as other web servers, waits for a request that dask never sends.
+        if _listens(distributed.comm.get_address_host_port(address)):
+            return "another program, such as its dashboard"
         return "no answer"
+
+
+def _listens(place: tuple[str, int]) -> bool:
+    """Whether a program accepts connections at a host and port."""
+    try:
+        socket.create_connection(place, TRIAL_S).close()
+    except OSError:
+        return False
+    return True
 
 
 async def _identity(distributed: Any, address: str, secrets: dict[str, Any]) -> Any:

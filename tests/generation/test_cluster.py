@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -168,7 +169,9 @@ def test_no_scheduler(
         }
         for answer in ANSWERS:
             address = stack.enter_context(other_program(answer))
-            found[address] = "an answer of another program" if answer else "no answer"
+            found[address] = (
+                "an answer of another program" if answer else "another program, such"
+            )
         for address, words in found.items():
             nobody: Refusal = (
                 "no scheduler",
@@ -188,6 +191,16 @@ def test_a_worker_is_no_scheduler(cluster: Any) -> None:
     with pytest.raises(ValueError, match="got a worker of dask"):
         check_cluster(worker)
     check_cluster(cluster.scheduler_address)
+
+
+def test_a_dashboard_is_no_scheduler(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a request, and does not answer that of a client."""
+    monkeypatch.setattr("napari_slicegan.generation.cluster.CONNECT_S", 1)
+    place = urllib.parse.urlsplit(cluster.dashboard_link).netloc
+    with pytest.raises(ValueError, match="got another program, such as its dashboard"):
+        check_cluster(f"tcp://{place}")
 
 
 def test_the_client_is_closed_when_the_work_fails(
