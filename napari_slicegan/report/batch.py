@@ -47,8 +47,10 @@ from napari_slicegan.runtime.atomic_files import (
 from napari_slicegan.runtime.launcher import PARENT
 from napari_slicegan.runtime.limits import (
     SHARE,
+    SWAP_SHARE,
     available_cpus,
     available_memory,
+    available_swap,
     check_memory,
 )
 from napari_slicegan.runtime.memory import in_words, reason_of
@@ -329,8 +331,11 @@ def run_batch(
         missing = [n for n, one in enumerate(outcomes) if one.status != "finished"]
         # Simultaneous rows share cores and memory.
         jobs = max(1, min(jobs, len(missing)))
-        memory = available_memory() // jobs if jobs > 1 else None
-        runner = _Runner(out, size, max(1, available_cpus() // jobs), memory)
+        shares = {"OMP_NUM_THREADS": max(1, available_cpus() // jobs)}
+        if jobs > 1:
+            shares[SHARE] = available_memory() // jobs
+            shares[SWAP_SHARE] = available_swap() // jobs
+        runner = _Runner(out, size, shares)
         for number, one in enumerate(outcomes):
             if number not in missing:
                 show(number + 1, one)
@@ -372,14 +377,10 @@ def _before(rows: Sequence[BatchRow], out: Path) -> list[Outcome]:
 class _Runner:
     """Runs the programs of rows, and stops them."""
 
-    def __init__(
-        self, out: Path, size: int, threads: int, memory: int | None = None
-    ) -> None:
+    def __init__(self, out: Path, size: int, shares: dict[str, int]) -> None:
         self._out = out
         self._size = size
-        self._limits = {"OMP_NUM_THREADS": str(threads)}
-        if memory is not None:
-            self._limits[SHARE] = str(memory)
+        self._shares = {name: str(share) for name, share in shares.items()}
         self._stopped = threading.Event()
         self._programs: set[subprocess.Popen[bytes]] = set()
 
@@ -426,7 +427,7 @@ class _Runner:
     def program(self, words: Sequence[str], log: Path) -> int:
         """Run a command of this program; returns its exit status."""
         variables = {
-            **self._limits,
+            **self._shares,
             **os.environ,
             PARENT: str(os.getpid()),
         }

@@ -51,6 +51,8 @@ SHARE = "SLICEGAN_MEMORY_BYTES"
 """Environment variable: the most bytes of memory that a process of this program takes.
 
 `slicegan batch` gives each of several simultaneous rows its share."""
+SWAP_SHARE = "SLICEGAN_SWAP_BYTES"
+"""As `SHARE`, of the swap space."""
 _CACHES_1 = ("total_inactive_file", "total_active_file", "total_mapped_file")
 _CACHES_2 = ("inactive_file", "active_file", "file_mapped", "slab_reclaimable")
 # Files of a group: its limit and its use; fields of memory.stat, see `_reclaimable`.
@@ -107,7 +109,7 @@ def available_swap(process: Path = PROCESS, root: Path = ROOT) -> int:
     macOS makes its swap files when they are needed: all free space counts there.
     """
     if sys.platform == "darwin":
-        return int(psutil.disk_usage("/").free)
+        return _within_share(int(psutil.disk_usage("/").free))
     free = [int(psutil.swap_memory().free)]
     for folder in _groups("memory", process, root):
         most = _number(folder / "memory.swap.max")
@@ -118,7 +120,17 @@ def available_swap(process: Path = PROCESS, root: Path = ROOT) -> int:
         memory = _number(folder / "memory.limit_in_bytes")
         if both is not None and memory is not None and both < UNLIMITED:
             free.append(both - memory - _statistic(folder, "total_swap"))
-    return max(0, min(free))
+    return _within_share(min(free))
+
+
+def _within_share(free: int) -> int:
+    """Of the free swap space what this process may take; see `SWAP_SHARE`."""
+    share = os.environ.get(SWAP_SHARE, "")
+    if share.isdigit():
+        # Only Linux knows what it has there.
+        own = getattr(psutil.Process().memory_full_info(), "swap", 0)
+        free = min(free, int(share) - own)
+    return max(0, free)
 
 
 def _reclaimable(folder: Path, names: Sequence[str]) -> int:

@@ -23,7 +23,7 @@ from napari_slicegan.report.batch import (
     read_table,
     run_batch,
 )
-from napari_slicegan.runtime.limits import SHARE
+from napari_slicegan.runtime.limits import SHARE, SWAP_SHARE
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.report.test_page import Structure
@@ -157,19 +157,21 @@ def test_simultaneous_rows_share_cores_and_memory(
 
     monkeypatch.setattr(batch, "available_cpus", lambda: 8)
     monkeypatch.setattr(batch, "available_memory", lambda: 8000)
+    monkeypatch.setattr(batch, "available_swap", lambda: 600)
     monkeypatch.setattr("subprocess.Popen", Killed)
-    for name in ("OMP_NUM_THREADS", SHARE):
+    for name in ("OMP_NUM_THREADS", SHARE, SWAP_SHARE):
         monkeypatch.delenv(name, raising=False)
     rows = read_table(table)[:2]
     # No more than there are rows.
-    for jobs, cores, memory in (
-        (2, "4", "4000"),
-        (8, "4", "4000"),
-        (1, "8", None),
+    for jobs, cores, memory, swap in (
+        (2, "4", "4000", "300"),
+        (8, "4", "4000", "300"),
+        (1, "8", None, None),
     ):
         outcomes = run_batch(rows, table.with_name(f"{jobs} jobs"), jobs, 32)
         assert {one.get("OMP_NUM_THREADS") for one in programs} == {cores}
         assert {one.get(SHARE) for one in programs} == {memory}
+        assert {one.get(SWAP_SHARE) for one in programs} == {swap}
         assert all(
             "killed, probably for lack of memory" in one.detail for one in outcomes
         )

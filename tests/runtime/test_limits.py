@@ -15,6 +15,7 @@ from napari_slicegan.runtime.devices import prepare
 from napari_slicegan.runtime.limits import (
     PROGRAM_BYTES,
     SHARE,
+    SWAP_SHARE,
     available_cpus,
     available_memory,
     available_swap,
@@ -236,6 +237,13 @@ def test_simultaneous_programs_of_a_batch_have_their_share(
     assert with_program == pytest.approx(GB + libraries + loaded, abs=GB // 20)
     monkeypatch.setenv(SHARE, "1")
     assert available_memory(tmp_path, tmp_path) == 0
+    # This one has swapped out a part of its share.
+    monkeypatch.setattr("psutil.swap_memory", lambda: SimpleNamespace(free=5 * GB))
+    swapped = SimpleNamespace(memory_full_info=lambda: SimpleNamespace(swap=GB))
+    monkeypatch.setattr("psutil.Process", lambda: swapped)
+    for share, swap in (("3", 2), ("9", 5), ("0", 0), ("", 5)):
+        monkeypatch.setenv(SWAP_SHARE, share and str(int(share) * GB))
+        assert available_swap(tmp_path, tmp_path) == swap * GB
 
 
 def test_work_is_refused_beyond_memory_and_swap(
