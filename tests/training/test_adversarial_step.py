@@ -163,9 +163,11 @@ def test_a_generator_step_with_the_same_planes_takes_the_scores_of_real_images(
         critic.register_forward_hook(lambda _, args, __: scored.append(len(args[0])))
     usual = game.objective.generator_loss
 
-    def spied(critic: Any, real: Tensor, fake: Tensor, scores: Any = None) -> Tensor:
-        given.append((real, scores))
-        return usual(critic, real, fake, scores)
+    def spied(
+        critic: Any, real: Tensor, fake: Tensor, real_scores: Any = None
+    ) -> Tensor:
+        given.append((real, real_scores))
+        return usual(critic, real, fake, real_scores)
 
     game.objective.generator_loss = spied  # type: ignore[method-assign]
     crops = Crops()
