@@ -56,8 +56,8 @@ from benchmarks.kills import (
     wait,
 )
 from benchmarks.memory_group import Ended, run_in_group, why_no_groups
-from napari_slicegan.generation import estimates as volume_estimates
 from napari_slicegan.generation import memory
+from napari_slicegan.generation import through as section_fits
 from napari_slicegan.metrics import comparison
 from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
 from napari_slicegan.training import estimates
@@ -258,7 +258,7 @@ def limit(more: int) -> None:
 
     Without the refusals by an estimate, since the memory is to run out during the work.
     """
-    for module in (estimates, volume_estimates, memory, comparison):
+    for module in (estimates, section_fits, memory, comparison):
         vars(module)["check_need"] = lambda *_: None
     resource.setrlimit(resource.RLIMIT_AS, (mapped(), -1))
     # What its parent has freed in the heap is filled up, and a part given back.

@@ -88,8 +88,6 @@ def generate(options: Namespace) -> int:
     if sections:
         costs = fit_costs(plan, fit_operations_per_second(trained), sections)
         say(costs.sentence())
-        if device.type == "cpu":
-            costs.check()
         with progress_bar("Fitting") as progress:
             plan = pass_through(plan, sections, progress=progress)
         for section in sections:

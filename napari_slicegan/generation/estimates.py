@@ -6,40 +6,28 @@ and the compression ratio are measured on one small tile.
 
 from __future__ import annotations
 
-import math
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from napari_slicegan.generation.boxes import positions_before, run_box
 from napari_slicegan.generation.generate import Tile, VolumePlan
 from napari_slicegan.generation.memory import (
     STREAM_BYTES,
-    WORK_BYTES,
     memory_bytes,
     tile_cost,
     tile_shapes,
-    weight_bytes,
 )
 from napari_slicegan.generation.through import (
-    HISTORY,
-    SPREADS,
     STEPS,
     Section,
+    fit_bytes,
+    pass_cost,
     pass_through,
-)
-from napari_slicegan.models import build_generator
-from napari_slicegan.models.cost import META, CostCounter, StepCost
-from napari_slicegan.models.noise import NoiseInput
-from napari_slicegan.runtime.limits import (
-    PROGRAM_BYTES,
-    check_need,
 )
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
@@ -49,19 +37,12 @@ from napari_slicegan.volumes.ome_zarr import ENDING
 TRIAL_STEPS = 2
 # Edge of the trial section.
 TRIAL_PIXELS = 64
-# Copies of all fitted inputs that L-BFGS holds: two for each earlier step, besides the
-# inputs, their gradients, directions and those of the line search.
-FIT_COPIES = 2 * HISTORY + 13
-# Memory of a fit in its tensors: measured for sections of 128 and 200 pixels.
-FIT_HEAP = 1.3
 # A pyramid adds 1/8 + 1/64 + ... of the volume.
 PYRAMID = 8 / 7
 # The rest of the volume may compress less well than the trial tile.
 MARGIN = 1.25
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_slicegan.models.generator_file import TrainedGenerator
 
 
@@ -161,11 +142,6 @@ class FitCosts:
         """What is fitted."""
         return "the image" if self.n_images == 1 else f"{self.n_images} images"
 
-    def check(self) -> None:
-        """Raise a ValueError if the memory does not suffice."""
-        advice = "choose smaller images, or close other programs"
-        check_need(self.memory_bytes, "a fit", advice)
-
     def sentence(self) -> str:
         """Summary in one sentence."""
         return (
@@ -214,10 +190,8 @@ def fit_costs(plan: VolumePlan, speed: float, sections: Sequence[Section]) -> Fi
         If a section is not inside of the volume.
     """
     cost = pass_cost(plan, sections)
-    kept = PROGRAM_BYTES + WORK_BYTES + weight_bytes(plan.trained.network)
     seconds = STEPS * cost.operations / speed
-    memory = kept + int(FIT_HEAP * cost.memory_bytes)
-    return FitCosts(seconds, memory, len(sections))
+    return FitCosts(seconds, fit_bytes(plan, cost), len(sections))
 
 
 def fit_operations_per_second(trained: TrainedGenerator) -> float:
@@ -234,40 +208,6 @@ def fit_operations_per_second(trained: TrainedGenerator) -> float:
     pass_through(plan, [section], 2, lambda done: ends.append(time.perf_counter()))
     # The first one also sets up kernels.
     return pass_cost(plan, [section]).operations / (ends[-1] - ends[-2])
-
-
-def pass_cost(plan: VolumePlan, sections: Sequence[Section]) -> StepCost:
-    """Operations and memory of one step of `pass_through`, without the network."""
-    network = build_generator(plan.trained.network.spec).to(META).eval()
-    network.requires_grad_(False)
-    n_blocks, n_inputs = len(network.rules), 0
-
-    def with_offsets(block: int, made: Tensor, first: object) -> Tensor:
-        nonlocal n_inputs
-        if n_blocks - block not in SPREADS:
-            return made
-        n_inputs += made.numel()
-        return made + torch.empty_like(made, requires_grad=True)
-
-    misfits = []
-    with CostCounter() as counter:
-        for section in sections:
-            box = plan.network_box(section.box(plan.size))
-            shape = [b - a for a, b in positions_before(network, 0, box)]
-            latents = torch.empty(1, network.field_channels, *shape, device=META)
-            noise = network.noise(latents)
-            latents.requires_grad_(True)
-            n_inputs += network.spec.latent_channels * math.prod(shape)
-            for layer in network.modules():
-                if isinstance(layer, NoiseInput):
-                    spans = positions_before(network, layer.level, box)
-                    n_inputs += math.prod(b - a for a, b in spans)
-            made = run_box(network, latents, noise, box, with_offsets, logits=True)
-            misfits.append(made.square().sum())
-        torch.stack(misfits).sum().backward()
-    cost: StepCost = counter.take()
-    vectors = FIT_COPIES * n_inputs * torch.float32.itemsize
-    return replace(cost, memory_bytes=cost.memory_bytes + vectors)
 
 
 def operations(plan: VolumePlan) -> float:

@@ -36,7 +36,11 @@ from napari_slicegan.generation.fixed import (
     offsets_of,
 )
 from napari_slicegan.generation.lazy import box_values
+from napari_slicegan.generation.memory import WORK_BYTES, weight_bytes
+from napari_slicegan.models import build_generator
+from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.models.noise import NoiseInput
+from napari_slicegan.runtime.limits import PROGRAM_BYTES, check_need
 from napari_slicegan.runtime.progress import Progress, subrange
 from napari_slicegan.runtime.quantities import length_text
 
@@ -68,6 +72,11 @@ SPREADS_OF_UNIONS = {1: 0.7, 2: 3.0, 3: 3.0}
 With a third of these, latents follow in their place, and within ten planes of the
 section there are too few pores, then too many.
 """
+# Copies of all fitted inputs that L-BFGS holds: two for each earlier step, besides the
+# inputs, their gradients, directions and those of the line search.
+FIT_COPIES = 2 * HISTORY + 13
+# Memory of a fit in its tensors: measured for sections of 128 and 200 pixels.
+FIT_HEAP = 1.3
 MOST = 1 - 1e-7
 """Largest uniform value, relative to the edge: the normal one is finite."""
 
@@ -221,7 +230,8 @@ def pass_through(
     Raises
     ------
     ValueError
-        If the generator makes no phases, the plan has edits, or a section does not fit.
+        If the generator makes no phases, the plan has edits, a section does not fit,
+        or, on a CPU, the memory does not suffice.
     """
     transform = plan.trained.transform
     if not isinstance(transform, OneHotPhases):
@@ -232,6 +242,7 @@ def pass_through(
     report = subrange(progress)
     plan = replace(plan, fixed=FixedInputs({}))
     _check_apart(sections, plan.size)
+    _check_memory(plan, sections)
     planes = [_Plane(plan, section, transform) for section in sections]
     inputs = [each for plane in planes for each in plane.inputs]
     # Not Adam, which moves inputs of little influence as far as others.
@@ -262,6 +273,59 @@ def pass_through(
         each.normal.requires_grad_(False)
     plan.fixed = _fixed(inputs)
     return plan
+
+
+def pass_cost(plan: VolumePlan, sections: Sequence[Section]) -> StepCost:
+    """Operations and memory of one step of `pass_through`, without the network."""
+    network = build_generator(plan.trained.network.spec).to(META).eval()
+    network.requires_grad_(False)
+    n_blocks, n_inputs = len(network.rules), 0
+
+    def with_offsets(block: int, made: Tensor, first: object) -> Tensor:
+        nonlocal n_inputs
+        if n_blocks - block not in SPREADS:
+            return made
+        n_inputs += made.numel()
+        return made + torch.empty_like(made, requires_grad=True)
+
+    misfits = []
+    with CostCounter() as counter:
+        for section in sections:
+            box = plan.network_box(section.box(plan.size))
+            shape = [b - a for a, b in positions_before(network, 0, box)]
+            latents = torch.empty(1, network.field_channels, *shape, device=META)
+            noise = network.noise(latents)
+            latents.requires_grad_(True)
+            n_inputs += network.spec.latent_channels * math.prod(shape)
+            for layer in network.modules():
+                if isinstance(layer, NoiseInput):
+                    spans = positions_before(network, layer.level, box)
+                    n_inputs += math.prod(b - a for a, b in spans)
+            made = run_box(network, latents, noise, box, with_offsets, logits=True)
+            misfits.append(made.square().sum())
+        torch.stack(misfits).sum().backward()
+    cost: StepCost = counter.take()
+    vectors = FIT_COPIES * n_inputs * torch.float32.itemsize
+    return replace(cost, memory_bytes=cost.memory_bytes + vectors)
+
+
+def fit_bytes(plan: VolumePlan, cost: StepCost) -> int:
+    """Memory of the program during a fit, in bytes.
+
+    Parameters
+    ----------
+    cost
+        See `pass_cost`.
+    """
+    kept = PROGRAM_BYTES + WORK_BYTES + weight_bytes(plan.trained.network)
+    return kept + int(FIT_HEAP * cost.memory_bytes)
+
+
+def _check_memory(plan: VolumePlan, sections: Sequence[Section]) -> None:
+    """Refuse a fit on the CPU for which the memory does not suffice."""
+    if next(plan.trained.network.parameters()).device.type == "cpu":
+        advice = "choose smaller images, or close other programs"
+        check_need(fit_bytes(plan, pass_cost(plan, sections)), "a fit", advice)
 
 
 def _check_apart(sections: Sequence[Section], size: Size) -> None:

@@ -13,21 +13,26 @@ import torch
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation import estimates as costs_module
+from napari_slicegan.generation import through as through_module
 from napari_slicegan.generation.estimates import (
-    FIT_COPIES,
     GenerationCosts,
     fit_costs,
     fit_operations_per_second,
     generation_costs,
     operations,
     operations_per_second,
-    pass_cost,
     time_sentence,
 )
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.memory import memory_bytes
 from napari_slicegan.generation.streaming import StreamedVolume
-from napari_slicegan.generation.through import STEPS, Section, pass_through
+from napari_slicegan.generation.through import (
+    FIT_COPIES,
+    STEPS,
+    Section,
+    pass_cost,
+    pass_through,
+)
 from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.cost import META, CostCounter
 from napari_slicegan.models.generator_file import TrainedGenerator
@@ -88,14 +93,14 @@ def test_the_time_is_proportional_to_the_operations() -> None:
 
 
 def test_a_fit_takes_forward_and_backward_passes_of_the_plane() -> None:
-    """Counted while it runs, besides one pass before."""
+    """Counted while it runs, besides a pass and an estimate before."""
     trained = random_generator(OneHotPhases([7, 207]))
     trained.network.requires_grad_(False)
     plan = VolumePlan(trained, (24, 24, 24))
     section = Section(np.full((16, 20), 7), "y", 9)
     finished: list[float] = []
     with CostCounter() as counter:
-        pass_through(plan, [section], 4, finished.append)
+        pass_through(plan, [section], 12, finished.append)
     per_pass = counter.take().operations / len(finished)
     assert pass_cost(plan, [section]).operations == pytest.approx(per_pass, rel=0.15)
     speed = fit_operations_per_second(trained)
@@ -115,7 +120,7 @@ def test_a_fit_keeps_copies_of_its_inputs(monkeypatch: pytest.MonkeyPatch) -> No
     speed = STEPS * pass_cost(plan, sections).operations / 120
     costs, tensors = fit_costs(plan, speed, sections), pass_cost(plan, sections)
     with monkeypatch.context() as patch:
-        patch.setattr(costs_module, "FIT_COPIES", 0)
+        patch.setattr(through_module, "FIT_COPIES", 0)
         without = pass_cost(plan, sections)
     copies = tensors.memory_bytes - without.memory_bytes
     assert costs.memory_bytes > PROGRAM_BYTES + tensors.memory_bytes

@@ -19,6 +19,12 @@ from napari_slicegan.generation.memory import (
     with_fitting_tiles,
 )
 from napari_slicegan.generation.streaming import StreamedVolume
+from napari_slicegan.generation.through import (
+    Section,
+    fit_bytes,
+    pass_cost,
+    pass_through,
+)
 from napari_slicegan.runtime import limits
 from tests.toys import random_generator
 
@@ -67,6 +73,18 @@ def test_a_volume_whose_smallest_tiles_do_not_fit_is_refused(free_for: Pretend) 
         plan.generate()
     with pytest.raises(ValueError, match=r"a volume that fits .*; close other"):
         check_tiles(plan, STREAM_BYTES, "close other programs")
+
+
+def test_a_fit_that_does_not_fit_is_refused(free_for: Pretend) -> None:
+    """By the function that the command and the window call."""
+    plan = plan_of_two_tiles()
+    section = Section(np.full((16, 20), 7), "y", 9)
+    needed = fit_bytes(plan, pass_cost(plan, [section]))
+    free_for(needed - 1)
+    with pytest.raises(ValueError, match=r"a fit that fits .*; choose smaller images"):
+        pass_through(plan, [section], 1)
+    free_for(needed)
+    assert pass_through(plan, [section], 1).fixed is not None
 
 
 def test_a_streamed_volume_keeps_the_tiles_that_it_was_begun_with(
