@@ -343,7 +343,7 @@ def test_runs_that_start_in_one_second_have_folders_of_their_own(
         atomic_files.new_folder(tmp_path / "runs", "a sem (1).tif").name
         for _ in range(3)
     ]
-    first = "a-sem--1--20261128-120000"
+    first = "a-sem-1-20261128-120000"
     assert names == [first, f"{first}-2", f"{first}-3"]
     # Also where they look at the same moment.
     with ThreadPoolExecutor(8) as pool:
