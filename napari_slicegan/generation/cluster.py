@@ -135,14 +135,17 @@ async def _kind(distributed: Any, address: str) -> str:
         distributed.comm.get_address_host(address)
     except ValueError as error:
         return f"no address ({error})"
-    secrets = distributed.Security().get_connection_args("client")
+    try:
+        secrets = distributed.Security().get_connection_args("client")
+    except (OSError, ValueError) as error:
+        return f"certificates in dask's settings that cannot be read ({error})"
     if address.startswith("tls:") and secrets.get("ssl_context") is None:
         return "an address that needs certificates, which dask's settings do not name"
     try:
         identity = await asyncio.wait_for(
             _identity(distributed, address, secrets), CONNECT_S
         )
-        return f"a {identity['type'].lower()} of dask"
+        return f"a {str(identity['type']).lower()} of dask"
     except (distributed.comm.CommClosedError, *NO_MESSAGE):
         return "an answer of another program"
     except OSError:  # also when the time is over

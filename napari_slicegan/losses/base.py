@@ -24,8 +24,8 @@ class CriticLoss:
     penalty
         Weighted gradient penalty.
     real_scores
-        Scores of the real images without gradient, where `generator_loss` can take
-        them.
+        Scores of the real images without gradient, before the critic's update; None
+        for losses of the generator that need none.
     """
 
     total: Tensor
@@ -78,8 +78,7 @@ class Objective(ABC):
         fake
             Carries its gradient.
         real_scores
-            Those of the critic step with the same images, see `CriticLoss`. They need
-            not be made again, and are those of the critic before this step.
+            Scores from the critic step, see `CriticLoss`; None to compute them.
         """
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:  # noqa: B027

@@ -30,10 +30,10 @@ STEPS_OF_GENERATED = 20
 """Training steps over which generated patterns are averaged."""
 STEPS_OF_REAL = 1000
 """The same for real ones, which do not change: as many crops as the images hold."""
-SMALLEST = 1e-3, 3e-4
-"""Share of squares and of isolated pixels below which they are judged by their
-difference, not by their ratio: of rarer ones a step has too few for their ratio to mean
-anything."""
+SMALLEST_OF_SQUARES = 1e-3
+SMALLEST_OF_ISOLATED = 3e-4
+"""Shares below which patterns are judged by their difference, not by their ratio: of
+rarer ones a step has too few for their ratio to mean anything."""
 
 
 def pattern_shares(images: Tensor) -> Tensor:
@@ -61,7 +61,9 @@ def pattern_gradient(images: Tensor, weights: Tensor) -> Tensor:
     """Gradient of a weighted sum of `pattern_shares` by each pixel.
 
     Pixels are 0 or 1: the derivative is the difference between a pixel of the phase and
-    one of another, the other pixels as they are.
+    one of another, the other pixels as they are. Isolated pixels that would appear far
+    from any pixel of the phase are left out: most pixels are such places, and a small
+    change of the image makes none there.
 
     Parameters
     ----------
@@ -93,9 +95,7 @@ def _isolation_change(images: Tensor) -> Tensor:
     """Change of the share of isolated pixels by each pixel, [N, C, Y, X].
 
     A pixel of a phase is one where it has no neighbour, and takes it from each
-    neighbour that has no other. New ones that would appear far from any pixel of the
-    phase are left out: nothing but a large change of the image makes them, and most
-    pixels are such places.
+    neighbour that has no other.
     """
     phase, neighbours = _with_neighbours(images)
     n, _, height, width = phase.shape
@@ -176,8 +176,8 @@ class PatternLoss(nn.Module):
         for name in ("real", "generated"):
             self.register_buffer(name, torch.zeros(parts, N_PATTERNS, channels))
         self.register_buffer("steps", torch.zeros(()))
-        squares, isolated = SMALLEST
-        smallest = torch.tensor([squares] * len(KINDS) + [isolated])
+        squares = [SMALLEST_OF_SQUARES] * len(KINDS)
+        smallest = torch.tensor([*squares, SMALLEST_OF_ISOLATED])
         self.register_buffer("smallest", smallest.view(-1, 1), persistent=False)
 
     def forward(self, real: list[Tensor], generated: list[Tensor]) -> Tensor:

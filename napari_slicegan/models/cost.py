@@ -42,8 +42,10 @@ class StepCost:
         return self.operations / speed + self.calls * CALL_S
 
     def speed(self, seconds: float) -> float:
-        """Operations per second if it took so long: `seconds` the other way round."""
-        # Whatever a call costs, most of the time is that of the operations.
+        """Operations per second if it took so long in all.
+
+        The time of the calls, as `seconds` counts it, is taken off, but at most half.
+        """
         return self.operations / max(seconds - self.calls * CALL_S, seconds / 2)
 
 

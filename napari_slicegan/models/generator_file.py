@@ -278,5 +278,5 @@ def _utf8_path(file: Path, opened: BinaryIO) -> str:
     try:
         os.fspath(file).encode()
     except UnicodeEncodeError:
-        return f"/dev/fd/{opened.fileno()}"  # Other systems have only such names.
+        return f"/dev/fd/{opened.fileno()}"  # Only Linux has such names.
     return os.fspath(file)

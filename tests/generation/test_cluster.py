@@ -29,6 +29,7 @@ from tests.streams import levels, stamps, stream
 from tests.toys import random_generator
 
 distributed = pytest.importorskip("distributed", reason="needs the extra scale")
+dask = pytest.importorskip("dask", reason="needs the extra scale")
 
 SIZE, SEED = (40, 40, 32), 3
 
@@ -184,6 +185,15 @@ def test_no_scheduler(
                 begin = time.monotonic()
                 assert_refused(nobody, tmp_path)
                 assert time.monotonic() - begin < 30
+
+
+def test_certificates_that_are_gone_are_named(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone.pem")
+    names = ("client.cert", "client.key", "ca-file")
+    settings = {f"distributed.comm.tls.{name}": gone for name in names}
+    words = "got certificates in dask's settings that cannot be read"
+    with dask.config.set(settings), pytest.raises(ValueError, match=words):
+        check_cluster("tls://127.0.0.1:1")
 
 
 def test_a_worker_is_no_scheduler(cluster: Any) -> None:

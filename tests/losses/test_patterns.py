@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional
 
 from napari_slicegan.losses.patterns import (
-    SMALLEST,
+    SMALLEST_OF_ISOLATED,
+    SMALLEST_OF_SQUARES,
     PatternLoss,
     pattern_gradient,
     pattern_shares,
@@ -81,8 +82,8 @@ def test_a_rare_pattern_weighs_by_its_difference() -> None:
     """Twice as many of few squares is chance; of many it is a difference."""
     rare, frequent = (_loss_of_doubled_pixels(every) for every in (96, 12))
     # Four squares hold one isolated pixel.
-    assert 4 / 96**2 < SMALLEST[0] < 4 / 12**2
-    assert 1 / 96**2 < SMALLEST[1] < 1 / 12**2
+    assert 4 / 96**2 < SMALLEST_OF_SQUARES < 4 / 12**2
+    assert 1 / 96**2 < SMALLEST_OF_ISOLATED < 1 / 12**2
     assert rare < 0.3 * frequent
 
 

@@ -228,7 +228,8 @@ def _replace_values(layer: Image, values: NDArray[Any]) -> None:
     is_byte, phases = values.dtype == np.uint8, layer.metadata.get(LABELS)
     if not (layer.rgb or is_byte or phases):
         low, high = layer.contrast_limits
-        layer.contrast_limits = min(low, values.min()), max(high, values.max())
+        lowest, highest = block_of_values(values, "grayscale")["contrast_limits"]
+        layer.contrast_limits = min(low, lowest), max(high, highest)
 
 
 def end_preview(viewer: Viewer) -> None:
