@@ -196,7 +196,9 @@ class PatternLoss(nn.Module):
                 average.lerp_(shares, 1 / self.steps.clamp(max=steps))
             scale = torch.maximum(self.real, self.smallest)
             error = ((self.generated - self.real) / scale).clamp(-1, 1)
-            weights = error / scale / error.numel()
+            # The loss of a pattern far too frequent is its logarithm: were each of its
+            # squares to count as much as a few do, they would push all interfaces away.
+            weights = error / torch.maximum(scale, self.generated / 2) / error.numel()
             gradients = [*map(pattern_gradient, generated, weights)]
             loss = (weights * made).sum()
         for images, gradient in zip(generated, gradients, strict=True):

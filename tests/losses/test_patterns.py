@@ -99,6 +99,17 @@ def _loss_of_doubled_pixels(every: int) -> float:
     return float(PatternLoss(1, 2)([real], [generated]))
 
 
+def test_patterns_far_too_frequent_count_twice_at_most() -> None:
+    """Sections of long fibres hold hardly any corners; first generated ones many."""
+    real, generated = phases(1, 64, 64, fraction=0.0), phases(1, 64, 64)
+    real[:, 1, 20:40] = 1
+    real[:, 0] -= real[:, 1]
+    ratios = pattern_shares(generated) / pattern_shares(real).clamp(SMALLEST_OF_SQUARES)
+    assert ratios[:4].min() > 5
+    assert ratios.max() > 300
+    assert 1 < float(PatternLoss(1, 2)([real], [generated])) < 2.001
+
+
 def test_equal_patterns_have_no_loss() -> None:
     loss, real = PatternLoss(3, 2), phases(3, 16, 16)
     generated = real.flip(2).requires_grad_()
