@@ -70,8 +70,8 @@ class GenerationCosts:
         sizes = (self.memory_bytes, self.disk_bytes, self.free_bytes)
         memory, disk, free = map(bytes_in_words, sizes)
         return (
-            f"About {duration(self.seconds / 60)} on this machine, {memory} of memory "
-            f"with the program, {disk} of {free} free on the disk."
+            f"About {duration(self.seconds / 60)} on this machine; needs about {memory} "
+            f"of memory, and {disk} on the disk ({free} free)."
         )
 
     def check(self, path: Path) -> None:
@@ -145,8 +145,8 @@ class FitCosts:
     def sentence(self) -> str:
         """Summary in one sentence."""
         return (
-            f"About {duration(self.seconds / 60)} on this machine to fit {self.images},"
-            f" {bytes_in_words(self.memory_bytes)} of memory with the program."
+            f"About {duration(self.seconds / 60)} on this machine to fit {self.images};"
+            f" needs about {bytes_in_words(self.memory_bytes)} of memory."
         )
 
 
@@ -171,8 +171,8 @@ def time_sentence(plan: VolumePlan, speed: float, fit: FitCosts | None = None) -
         )
     memory, own = map(bytes_in_words, (memory_bytes(plan) + plan.n_bytes, plan.n_bytes))
     return (
-        f"About {duration(minutes)}{fitting} on this machine, {memory} of memory with "
-        f"the program, {own} of it for the volume."
+        f"About {duration(minutes)}{fitting} on this machine; needs about {memory} of "
+        f"memory, {own} of it for the volume."
     )
 
 

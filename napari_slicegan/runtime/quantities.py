@@ -19,7 +19,7 @@ def within_sentence(words: str) -> str:
 
 def bytes_in_words(n: float) -> str:
     """Two digits, such as "0.53 GB"."""
-    if n < 1e8:
+    if n < 99.5e6:
         return f"{n / 1e6:.2g} MB"
     return f"{n / 1e9:.2g} GB" if n < 1e10 else f"{n / 1e9:,.0f} GB"
 

@@ -128,7 +128,7 @@ class Estimate:
         seconds = f"{self.step_s:.2g}" if self.step_s < 99 else _rounded(self.step_s)
         text = (
             f"About {duration(self.minutes)} for {_rounded(self.steps)} steps of "
-            f"{seconds} s, {needed} with the program of {free} free memory."
+            f"{seconds} s; needs about {needed} of memory ({free} free)."
         )
         if self.fits:
             return " ".join([text, *(f"{each.text}." for each in self.choices)])

@@ -74,7 +74,7 @@ def test_a_run_stops_by_a_signal_and_is_resumed(
     finally:
         process.kill()
     assert "Stopped on request" in printed
-    assert printed.count("free memory.") == 1  # the estimate
+    assert printed.count(" GB free)") == 1  # the estimate
     assert log.read_text().count("Stopping after this step, then saving") == 1
     stopped_at = RunFolder.open(project / "run").load_checkpoint()["step"]
     assert stopped_at >= 1

@@ -395,11 +395,10 @@ def test_settings_that_do_not_fit_are_refused_as_by_the_trainer(
 def test_sentence_says_time_memory_and_what_to_lower() -> None:
     enough = Estimate(0.5, 570, 4.75, 9 * 10**8, 23 * 10**9)
     assert enough.sentence() == (
-        "About 5 min for 570 steps of 0.5 s, 0.9 GB with the program of 23 GB free "
-        "memory."
+        "About 5 min for 570 steps of 0.5 s; needs about 0.9 GB of memory (23 GB free)."
     )
     slow = Estimate(151.3, 24, 60, 9 * 10**8, 23 * 10**9)
-    assert slow.sentence().startswith("About 60 min for 24 steps of 150 s, ")
+    assert slow.sentence().startswith("About 60 min for 24 steps of 150 s; ")
     lacking = Estimate(60, 72_000, 72_000, 30 * 10**9, 23 * 10**9)
     assert not lacking.fits
     assert "50 days for 72,000 steps" in lacking.sentence()

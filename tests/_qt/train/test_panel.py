@@ -76,7 +76,7 @@ def test_an_invalid_setting_takes_start_and_the_estimate_away(
     assert panel.state is RunState.IDLE
     widths.set_value(former)
     widths.value_changed.emit()
-    qtbot.waitUntil(lambda: "free memory" in line.text(), timeout=LONG)
+    qtbot.waitUntil(lambda: " free)" in line.text(), timeout=LONG)
     assert start.isEnabled()
     assert START_TIP in start.toolTip()
 

@@ -36,7 +36,7 @@ def test_shows_memory_and_time(
     qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
     forecast.request(toy_config, toy_images)
-    qtbot.waitUntil(lambda: "free memory" in forecast.line.text(), timeout=LONG)
+    qtbot.waitUntil(lambda: " free)" in forecast.line.text(), timeout=LONG)
     assert "4 steps" in forecast.line.text()
     # The images are gone.
     forecast.request(toy_config, None)
