@@ -70,8 +70,8 @@ class GenerationCosts:
         sizes = (self.memory_bytes, self.disk_bytes, self.free_bytes)
         memory, disk, free = map(bytes_in_words, sizes)
         return (
-            f"About {duration(self.seconds / 60)} on this machine; needs about {memory} "
-            f"of memory, and {disk} on the disk ({free} free)."
+            f"About {duration(self.seconds / 60)} on this machine; needs about "
+            f"{memory} of memory, and {disk} on the disk ({free} free)."
         )
 
     def check(self, path: Path) -> None:

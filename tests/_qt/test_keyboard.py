@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +12,23 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari.settings import get_settings
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QWidget
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_slicegan._qt.main_widget import TABS
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.widgets import help_button
-from napari_slicegan._qt.widgets.basics import PanelArea
-from tests._qt.whole_window import dock
+from napari_slicegan._qt.widgets.basics import PanelArea, button, choice_box
+from napari_slicegan._qt.widgets.progress import TaskPanel
+from tests._qt.whole_window import LONG, dock, open_sample, until
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan._qt.main_widget import SliceGANWidget
+    from napari_slicegan.runtime.progress import Progress
 
 pytestmark = pytest.mark.qt
 
@@ -129,3 +135,105 @@ def test_the_help_button_opens_the_section_of_the_tab(
         widget.help.click()
         assert opened.pop() == f"https://example.org/window.md#{title.lower()}"
         assert f"\n## {title}\n" in guide
+
+
+def focused() -> str:
+    """Name of the input with the keyboard focus; empty if there is none."""
+    found = QApplication.focusWidget()
+    return "" if found is None else str(found.objectName())
+
+
+def press() -> None:
+    """Press the button with the focus."""
+    each = QApplication.focusWidget()
+    assert each is not None
+    QTest.keyClick(each, Qt.Key.Key_Space)
+
+
+def test_the_focus_follows_the_buttons_of_a_run(
+    make_napari_viewer_proxy: Any, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """Qt would pass it on to any input that follows the one that is hidden."""
+    viewer = make_napari_viewer_proxy(show=True)
+    widget = dock(viewer, tmp_path / "runs")
+    open_sample(widget, qtbot)
+    widget.show_panel("Train")
+    qtbot.waitUntil(widget.train.controls.start.isEnabled, timeout=LONG)
+    widget.window().activateWindow()
+    widget.train.controls.start.setFocus()
+    qtbot.waitUntil(lambda: focused() == "start", timeout=LONG)
+    press()
+    assert focused() == "stop"
+    until(widget, qtbot, RunState.RUNNING)
+    assert focused() == "pause"
+    press()
+    # A second press by mistake must not stop the run.
+    assert focused() == ""
+    until(widget, qtbot, RunState.PAUSED)
+    assert focused() == "pause"
+    press()
+    until(widget, qtbot, RunState.RUNNING)
+    assert focused() == "pause"
+    widget.train.controls.stop.setFocus()
+    press()
+    until(widget, qtbot, RunState.FINISHED)
+    assert focused() == "continue_this"
+    # Where a user has put it meanwhile it stays.
+    press()
+    widget.tabs.tabBar().setFocus()
+    bar = QApplication.focusWidget()
+    until(widget, qtbot, RunState.RUNNING)
+    assert QApplication.focusWidget() is bar
+    widget.train.stop()
+    until(widget, qtbot, RunState.FINISHED)
+    assert QApplication.focusWidget() is bar
+
+
+def test_the_focus_returns_from_cancel_to_the_button_of_a_task(
+    qtbot: QtBot,
+) -> None:
+    panel, resume = TaskPanel("toy"), threading.Event()
+    begin = button("begin", "Begin")
+    other = button("other", "Other")
+    for each in (begin, other):
+        panel.content.addWidget(each)
+
+    def work(progress: Progress) -> None:
+        while not resume.is_set():
+            progress(0.5)
+
+    begin.clicked.connect(lambda: panel.task.run("Work", lambda made: None, work))
+    panel.task.state_changed.connect(lambda: begin.setEnabled(not panel.task.is_busy))
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.activateWindow()
+    for is_cancelled in (True, False):
+        begin.setFocus()
+        qtbot.waitUntil(lambda: focused() == "begin", timeout=LONG)
+        resume.clear()
+        press()
+        assert focused() == "cancel_task"
+        if is_cancelled:
+            press()
+        else:
+            resume.set()
+        qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+        assert focused() == "begin"
+
+
+def test_names_that_are_too_long_end_in_an_ellipsis(qtbot: QtBot) -> None:
+    """They differ at their end, which is kept; the list shows all of them."""
+    box = choice_box("layers", ["a slice", f"{'Bentheimer sandstone ' * 5}seed 7"])
+    qtbot.addWidget(box)
+    box.resize(150, 24)
+    box.show()
+    assert box.shown_text() == "a slice"
+    box.setCurrentIndex(1)
+    shown = box.shown_text()
+    assert shown.startswith("Benth")
+    assert "\N{HORIZONTAL ELLIPSIS}" in shown
+    assert shown.endswith("seed 7")
+    assert box.fontMetrics().horizontalAdvance(shown) < 150
+    box.showPopup()
+    assert box.view().width() > 150
+    box.hidePopup()

@@ -127,8 +127,7 @@ def test_a_fit_keeps_copies_of_its_inputs(monkeypatch: pytest.MonkeyPatch) -> No
     assert copies == FIT_COPIES * sum(box.values.nbytes for box in boxes)
     memory = bytes_in_words(costs.memory_bytes)
     assert costs.sentence() == (
-        "About 2 min on this machine to fit 2 images; needs about "
-        f"{memory} of memory."
+        f"About 2 min on this machine to fit 2 images; needs about {memory} of memory."
     )
     one = replace(costs, n_images=1)
     assert time_sentence(plan, operations(plan) / 60, one).startswith(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import html
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari.layers import Layer
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
@@ -393,8 +397,108 @@ HINT = (
 OUTDATED = (
     "Measured below: {1}, compared with {0}. 'Measure' compares the layers above."
 )
+CHANGED = (
+    "{} has changed since it was measured below. 'Measure' compares it as it is now."
+)
 VIEWS_NOTE = "and the other views of the Micrograph tab, each in its direction"
+LEFT_OUT = "{}, but for {}, no longer in the viewer"
+ALONE = "alone: {}, of another view, is no longer in the viewer"
 FILES = "Page with verdicts, HTML (*.html *.htm);;Numbers, CSV (*.csv)"
+
+
+@dataclass
+class AllViews:
+    """Layers of the views of an anisotropic material, in the viewer or missing.
+
+    Attributes
+    ----------
+    layers
+        By viewing direction.
+    missing
+        Names of images that are no longer in the viewer, or whose phases are not.
+    """
+
+    layers: dict[Axis, list[Layer]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, axis: Axis, source: SourceImage, layer: Layer | None) -> None:
+        """Add the layer of an image, if there is one."""
+        if layer is None:
+            self.missing.append(source.name)
+        else:
+            self.layers.setdefault(axis, []).append(layer)
+
+    def all(self) -> list[Layer]:
+        """Layers of all directions."""
+        return [layer for of_axis in self.layers.values() for layer in of_axis]
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether there is an image of each direction."""
+        return all(self.layers.get(axis) for axis in AXES)
+
+    @property
+    def note(self) -> str:
+        """What is measured besides the chosen image, and what is not."""
+        missing = ", ".join(dict.fromkeys(self.missing))
+        if self.are_complete:
+            return LEFT_OUT.format(VIEWS_NOTE, missing) if missing else VIEWS_NOTE
+        return ALONE.format(missing) if self.layers else ""
+
+
+class Measured:
+    """The layers of a measurement, followed until they are released.
+
+    Parameters
+    ----------
+    layers
+        Real ones, then the generated one.
+    changed
+        Called when values or pixel sizes of one change for the first time.
+
+    Attributes
+    ----------
+    names
+        Names of the real layers and of the generated one, as they were.
+    changed_name
+        Name of the first layer that has changed since; empty if none has.
+    """
+
+    def __init__(self, layers: Sequence[Layer], changed: Callable[[], Any]) -> None:
+        self.keys = [layer.unique_id for layer in layers]
+        self.names = names_of(layers)
+        self.changed_name = ""
+        self._changed = changed
+        # Weak: a removed layer is not kept.
+        self._followed: list[tuple[weakref.ref[Layer], str]] = []
+        for layer in layers:
+            for name in OF_VALUES:
+                if hasattr(layer.events, name):
+                    getattr(layer.events, name).connect(self._take)
+                    self._followed.append((weakref.ref(layer), name))
+
+    def _take(self, event: Event) -> None:
+        if not self.changed_name:
+            self.changed_name = event.source.name
+            self._changed()
+
+    def release(self) -> None:
+        """Follow the layers no more."""
+        for found, name in self._followed:
+            layer = found()
+            if layer is not None:
+                getattr(layer.events, name).disconnect(self._take)
+        self._followed = []
+
+
+def names_of(layers: Sequence[Layer]) -> tuple[str, str]:
+    """What real layers and the generated one, the last, are called in results."""
+    real = dict.fromkeys(layer.name for layer in layers[:-1])
+    return ", ".join(real), layers[-1].name if layers else ""
+
+
+OF_VALUES = ("data", "paint", "labels_update", "scale", "units")
+"""Events of a layer that a measurement depends on."""
 
 
 class MeasurePanel(TaskPanel):
@@ -409,8 +513,9 @@ class MeasurePanel(TaskPanel):
         super().__init__("measure")
         self._viewer = viewer = unwrapped(viewer)
         self._proof: Proof | None = None
-        # Names of the layers of the proof.
-        self._measured: tuple[str, str] = ("", "")
+        # The layers of the proof, and those that are being measured.
+        self._measured: Measured | None = None
+        self._begun: Measured | None = None
         self._views: Views = {}
         # children
         self.generated = LayerChoice(
@@ -511,12 +616,13 @@ class MeasurePanel(TaskPanel):
         siblings = self._siblings() if self.siblings.isChecked() else []
         views = self._views_of(real)
         given: SourceImage | Views = self._source(real)
-        if views:
-            given = {axis: [*map(self._source, views[axis])] for axis in AXES}
-        names = self._names()
+        if views.are_complete:
+            given = {axis: [*map(self._source, views.layers[axis])] for axis in AXES}
+        begun = Measured(self._chosen(), self._show_state)
+        self._follow(begun)
         self.task.run(
             "Measuring",
-            lambda proof: self._take(names, proof),
+            lambda proof: self._take(begun, proof),
             measure,
             given,
             self._source(generated),
@@ -534,45 +640,40 @@ class MeasurePanel(TaskPanel):
         shown = layer_inputs.shown_source(self._viewer, layer)
         return layer_inputs.coloured(self._viewer, shown)
 
-    def _views_of(self, real: Layer | None) -> dict[Axis, list[Layer]]:
+    def _views_of(self, real: Layer | None) -> AllViews:
         """Layers of all views of an anisotropic material, if a layer is one of them.
 
-        Images, or their phases. Empty for another layer.
+        Images, or their phases. None for another layer.
         """
         if real is None or not all(self._views.get(axis) for axis in AXES):
-            return {}
-        images: dict[Axis, list[Layer]] = {axis: [] for axis in AXES}
-        phases: dict[Axis, list[Layer]] = {axis: [] for axis in AXES}
+            return AllViews()
+        images, phases = AllViews(), AllViews()
         made = {x.metadata.get(PHASES): x for x in self._viewer.layers}
         # Those of the sources may be behind napari's proxy.
         by_id = {x.unique_id: x for x in self._viewer.layers}
         for axis in AXES:
             for source in self._views[axis]:
                 image = layer_inputs.layer_of(self._viewer, source)
-                for found, layer in (
-                    (images, image and by_id.get(image.unique_id)),
-                    (phases, made.get(key_of(source, image))),
-                ):
-                    if layer is not None:
-                        found[axis].append(layer)
-        for found in (images, phases):
-            is_one = any(x is real for of_axis in found.values() for x in of_axis)
-            if is_one and all(found.values()):
-                return found
-        return {}
+                found = image and by_id.get(image.unique_id)
+                images.add(axis, source, found)
+                phases.add(axis, source, made.get(key_of(source, image)))
+        for views in (images, phases):
+            if any(x is real for x in views.all()):
+                return views
+        return AllViews()
 
-    def _names(self) -> tuple[str, str]:
-        """What the chosen layers are called in results."""
-        real, generated = self.value()
-        views = self._views_of(self.real.value())
-        names = dict.fromkeys(x.name for of_axis in views.values() for x in of_axis)
-        return ", ".join(names) or real, generated
+    def _chosen(self) -> list[Layer]:
+        """The layers that 'Measure' compares: real ones, then the generated one."""
+        real, generated = self.real.value(), self.generated.value()
+        views = self._views_of(real)
+        reals = views.all() if views.are_complete else [real]
+        return [layer for layer in (*reals, generated) if layer is not None]
 
     def export(self, path: Path) -> None:
         """Save the results as ``.html`` or ``.csv``, in a thread."""
         self.message.clear()
-        if self._proof is not None:
-            given = (self._proof, *self._measured, path)
+        if self._proof is not None and self._measured is not None:
+            given = (self._proof, *self._measured.names, path)
             self.task.run("Saving", self._show_saved, export, *given)
 
     def _show_saved(self, files: Sequence[Path]) -> None:
@@ -583,7 +684,15 @@ class MeasurePanel(TaskPanel):
         """Cancel the work, release the viewer; returns the workers that still run."""
         for choice in (self.real, self.generated):
             choice.release()
+        for followed in filter(None, (self._measured, self._begun)):
+            followed.release()
         return self.task.end_work()
+
+    def _follow(self, begun: Measured | None) -> None:
+        """Follow the layers of what begins, in place of a measurement that failed."""
+        if self._begun is not None:
+            self._begun.release()
+        self._begun = begun
 
     def _siblings(self) -> list[Layer]:
         """Volumes of other seeds, or of files, of the size of the generated one."""
@@ -606,9 +715,11 @@ class MeasurePanel(TaskPanel):
         are_phases = layer_inputs.is_labels(volume) or volume.metadata.get(LABELS)
         return 2 if are_phases else 1
 
-    def _take(self, names: tuple[str, str], proof: Proof) -> None:
+    def _take(self, measured: Measured, proof: Proof) -> None:
+        if self._measured is not None:
+            self._measured.release()
         # Set together: the export names the layers that were measured.
-        self._measured, self._proof = names, proof
+        self._measured, self._proof, self._begun = measured, proof, None
         self.table.set_proof(proof)
         self._show_state()
         self.measured.emit(proof)
@@ -623,12 +734,9 @@ class MeasurePanel(TaskPanel):
         are_two = real is not None and generated is not None and real is not generated
         self.measure_button.setEnabled(are_two and not self.task.is_busy)
         self.hint.setVisible(not are_two)
-        views = self._views_of(real)
-        self.views_note.setText(VIEWS_NOTE if views else "")
-        self.views_note.setVisible(bool(views))
-        is_outdated = self._proof is not None and self._names() != self._measured
-        note = OUTDATED.format(*self._measured) if is_outdated else ""
-        self.outdated.show_warning(note)
+        self.views_note.setText(self._views_of(real).note)
+        self.views_note.setVisible(bool(self.views_note.text()))
+        self.outdated.show_warning(self._outdated_note())
         siblings = self._siblings()
         self.siblings.setVisible(bool(siblings))
         count = "1 other volume" if len(siblings) == 1 else f"{len(siblings)} others"
@@ -640,3 +748,17 @@ class MeasurePanel(TaskPanel):
         )
         can_export = self._proof is not None and not self.task.is_busy
         self.export_button.setEnabled(can_export)
+
+    def _outdated_note(self) -> str:
+        """That the results are not those of the chosen layers; empty if they are."""
+        measured, chosen = self._measured, self._chosen()
+        if measured is None:
+            return ""
+        if [layer.unique_id for layer in chosen] == measured.keys:
+            name = measured.changed_name
+            return CHANGED.format(name) if name else ""
+        if names_of(chosen) != measured.names:
+            return OUTDATED.format(*measured.names)
+        # Other layers of the same names.
+        new = [layer.name for layer in chosen if layer.unique_id not in measured.keys]
+        return CHANGED.format((new or [chosen[0].name])[0])

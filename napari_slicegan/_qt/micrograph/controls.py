@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_slicegan._qt.micrograph.image_source import Sources
+    from napari_slicegan.config import Kind
     from napari_slicegan.data.data_bars import Crop
     from napari_slicegan.data.pixel_sizes import Edges
 
@@ -38,6 +39,11 @@ NM_PER_UNIT = {"nm": 1.0, "µm": 1e3, "mm": 1e6}
 LARGEST = 1e9
 # Settings with their own inputs in the panel.
 ELSEWHERE = {"crop", "pixel_size_nm"}
+# Settings of phases, whatever made them.
+OF_PHASES = ("smallest_object", "smallest_hole")
+WITHOUT_PHASES = ("grayscale", "colour")
+SHOW_PHASES = "Show the phases that are trained on as a layer over the image."
+NO_PHASES = "This image is learned without phases; choose a 'Segmentation' for them."
 CHANNELS = ("auto", "luminance", "red", "green", "blue")
 
 
@@ -163,6 +169,8 @@ class SegmentationControls(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._crop: Crop | Literal["auto"] | None = None
+        # Kind of the images without a segmentation, as found in them.
+        self._found: Kind | None = None
         # children
         fields = MicrographSettings.model_fields
         self.channel = ChoiceEditor({name: name for name in CHANNELS})
@@ -237,8 +245,27 @@ class SegmentationControls(QWidget):
 
     def _applies(self, name: str, entered: Mapping[str, Any]) -> bool:
         """Whether a setting belongs to the chosen method; the inputs keep others."""
+        if name in OF_PHASES:
+            return self._makes_phases(entered)
         switch, methods = METHODS_OF.get(name, ("", ()))
         return not switch or entered[switch] in methods
+
+    def _makes_phases(self, entered: Mapping[str, Any]) -> bool:
+        """Whether the images hold phases, as far as that is known."""
+        kind = self._found if entered["kind"] == "auto" else entered["kind"]
+        return entered["segmentation"] != "none" or kind not in WITHOUT_PHASES
+
+    def set_found(self, kind: Kind) -> None:
+        """Set what the images were found to be, without a segmentation."""
+        if kind == self._found:
+            return
+        before = self._makes_phases(self.rows.values())
+        self._found = kind
+        self._show()
+        entered = self.rows.values()
+        if before != self._makes_phases(entered) and any(map(entered.get, OF_PHASES)):
+            # The images are to be prepared with these settings, or without them.
+            self.value_changed.emit()
 
     def set_value(self, settings: MicrographSettings) -> None:
         """Show settings; those that apply only to some files apply to the next one."""
@@ -333,11 +360,16 @@ class SegmentationControls(QWidget):
         except ValueError as error:
             self.rows.show_fault(str(error))
         entered = self.rows.values()
-        for name in METHODS_OF.keys() & self.rows.editors.keys():
+        for name in {*METHODS_OF, *OF_PHASES} & self.rows.editors.keys():
             self.rows.set_row_visible(name, self._applies(name, entered))
         for name, is_offered in self._offered.items():
             self.rows.set_row_visible(name, is_offered)
         self.strokes_button.setVisible(entered["segmentation"] == "classifier")
+        makes_phases = self._makes_phases(entered)
+        self.preview.setEnabled(makes_phases)
+        self.preview.setToolTip(
+            f"<qt>{SHOW_PHASES if makes_phases else NO_PHASES}</qt>"
+        )
         self.uncrop_button.setEnabled(self._crop is not None)
         # Without a crop it would take a line of a panel that fills a small screen.
         self._crop_text.setVisible(self._crop is not None)

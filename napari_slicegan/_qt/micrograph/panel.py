@@ -568,6 +568,9 @@ class MicrographPanel(DropTarget, QWidget):
         if prepared is not None:
             for source in prepared.sources:
                 layer_inputs.show_pixel_size(self._viewer, source, prepared.settings)
+            is_plain = prepared.settings.segmentation == "none"
+            if is_plain and prepared.settings.kind == "auto":
+                self.controls.set_found(prepared.images.kind)
         self._show_phases()
         self._show_automatic_crop()
         is_learning = self._learning.isActive() or LEARN in self._workers

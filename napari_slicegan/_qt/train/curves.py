@@ -58,7 +58,24 @@ RARE, SPIKE = 0.01, 3
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY = "#e0893a", "#4c9be8", "#2fae7b"
 MEASURES = (QUALITY, GENERATOR, CRITIC, "#a08ad6", "#d8669b", "#b8a52e", "#8a97a3")
-"""Colours of the measures, in the order of the monitor."""
+"""Colours of the measures, in the order of the monitor; then again, see `line_of`."""
+STYLES = (
+    Qt.PenStyle.SolidLine,
+    Qt.PenStyle.DashLine,
+    Qt.PenStyle.DotLine,
+    Qt.PenStyle.DashDotLine,
+)
+
+
+def colour_of(number: int) -> str:
+    """Colour of a measure, also of its bar."""
+    return MEASURES[number % len(MEASURES)]
+
+
+def line_of(number: int) -> Qt.PenStyle:
+    """Line of a measure; those of one colour have different ones."""
+    turn, place = divmod(number, len(MEASURES))
+    return STYLES[(place + turn) % 2 + 2 * (turn // 2 % 2)]
 
 
 class Plot:
@@ -90,7 +107,7 @@ class Plot:
         self._shown_title: tuple[str, str, int] | None = None
         self._foreground, self._points = FOREGROUND[0], USUAL_POINTS
         self.curves = [
-            self._curve(colour, LINES[number % len(LINES)], dots=dots)
+            self._curve(colour, LINES[number % len(LINES)])
             for number, colour in enumerate(colours)
         ]
         item.setLogMode(y=log)
@@ -113,15 +130,18 @@ class Plot:
         else:
             item.getViewBox().setLimits(minYRange=0.01)
 
-    def _curve(
-        self, colour: str, line: Qt.PenStyle, *, dots: bool
-    ) -> pyqtgraph.PlotDataItem:
+    def show_curves(self, n: int) -> None:
+        """Have curves for so many measures, each with its colour and line."""
+        for number in range(len(self.curves), n):
+            self.curves.append(self._curve(colour_of(number), line_of(number)))
+
+    def _curve(self, colour: str, line: Qt.PenStyle) -> pyqtgraph.PlotDataItem:
         # Wider lines of noisy losses take 60 ms to draw, these 3 ms.
         pen = pyqtgraph.mkPen(colour, width=1, style=line)
         curve: pyqtgraph.PlotDataItem = self.item.plot(
             pen=pen,
             antialias=True,
-            symbol="o" if dots else None,
+            symbol="o" if self._dots else None,
             symbolSize=4,
             symbolBrush=colour,
             symbolPen=None,
@@ -287,7 +307,7 @@ class Curves(QWidget):
         self.chart.hide()
         self.legend = WrappedLabel("curves_legend")
         networks = f"{swatch('critic', CRITIC)}, {swatch('generator', GENERATOR)}"
-        self.distances = self._plot("In noise floors", *MEASURES, log=True, dots=True)
+        self.distances = self._plot("In noise floors", log=True, dots=True)
         self.losses = self._plot(f"Losses: {networks}", CRITIC, GENERATOR)
         self._canvas.setToolTip(
             "<qt>Left: distances from the image over the steps; the dashed line is one "
@@ -361,9 +381,10 @@ class Curves(QWidget):
                 if not curve.is_judged
             }
             self._arrange()
+        self.distances.show_curves(len(self.judged))
         names = [
-            swatch(curve.title, colour)
-            for curve, colour in zip(self.judged, MEASURES, strict=False)
+            swatch(curve.title, colour_of(number), line_of(number))
+            for number, curve in enumerate(self.judged)
         ]
         self.legend.show_text(f"Distances: {', '.join(names)}" if names else "")
         self._follow_theme()
@@ -399,10 +420,9 @@ class Curves(QWidget):
             if judged != self._judged:
                 # Each change lays out the panel anew.
                 self._judged = judged
-                titles = [curve.title for curve in self.judged]
-                self.chart.set_metrics(
-                    judged, dict(zip(titles, MEASURES, strict=False))
-                )
+                numbered = enumerate(self.judged)
+                colours = {curve.title: colour_of(n) for n, curve in numbered}
+                self.chart.set_metrics(judged, colours)
             sentence = verdict_of(series, self.measured)
             if sentence != self.verdict.text():
                 self.verdict.show_text(sentence)

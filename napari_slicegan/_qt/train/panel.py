@@ -22,6 +22,7 @@ from napari_slicegan._qt.train.data import NO_IMAGES, RunLocation, TrainData
 from napari_slicegan._qt.train.run_view import RunState, RunView
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan._qt.widgets.basics import (
+    FocusKeeper,
     MessageLine,
     Section,
     button,
@@ -90,6 +91,9 @@ class TrainControls(QWidget):
         grid.addWidget(self.continue_this, 2, 0)
         grid.addWidget(self.next, 2, 1)
         grid.addWidget(self.gaussian, 3, 0)
+        self.focus = FocusKeeper(
+            self.pause, self.stop, self.continue_this, self.start, self.continue_run
+        )
         self.show_state(RunState.IDLE, no_start=NO_IMAGES, can_continue=False)
 
     def show_state(
@@ -114,6 +118,15 @@ class TrainControls(QWidget):
         makes_points
             Whether the generator makes points, which the next tab cannot show.
         """
+        with self.focus.changing():
+            self._show_run(state, no_start, can_continue)
+        active = state.is_active
+        self.gaussian.setVisible(has_phases and not active)
+        has_next = state is not RunState.FAILED and not makes_points
+        self.next.setVisible(can_continue and not active and has_next)
+
+    def _show_run(self, state: RunState, no_start: str, can_continue: bool) -> None:
+        """Show the buttons that take each other's place."""
         active, stopping = state.is_active, state is RunState.STOPPING
         self.start.setText(START_TEXT.get(state, "Start"))
         self.start.setEnabled(not no_start and not active)
@@ -127,10 +140,7 @@ class TrainControls(QWidget):
             each.setVisible(not active)
         for each in (self.pause, self.stop):
             each.setVisible(active)
-        self.gaussian.setVisible(has_phases and not active)
         self.continue_this.setVisible(can_continue and not active)
-        has_next = state is not RunState.FAILED and not makes_points
-        self.next.setVisible(can_continue and not active and has_next)
 
 
 class TrainPanel(QWidget):
@@ -330,7 +340,8 @@ class TrainPanel(QWidget):
 
     def toggle_pause(self) -> None:
         """Pause or resume; the button is disabled until the worker confirms."""
-        self.controls.pause.setEnabled(False)
+        with self.controls.focus.changing(wait=True):
+            self.controls.pause.setEnabled(False)
         (self.resume if self.state is RunState.PAUSED else self.pause)()
 
     def stop(self) -> None:

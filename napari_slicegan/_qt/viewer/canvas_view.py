@@ -186,8 +186,10 @@ class CanvasView:
 
     def update(self, picture: LayerPicture) -> None:
         """Show new values of the same volume; a surface must be shown again."""
-        self._picture = picture
+        before, self._picture = self._picture, picture
         for plane in self._planes:
+            if picture.colours is None and picture.limits != before.limits:
+                plane.contrast_limits = limits_of_planes(picture)
             plane.data = picture.values
         if self._block is not None:
             self._block.data = picture.values
@@ -238,12 +240,9 @@ class CanvasView:
     def _plane(self, number: int) -> Image:
         """One plane; all three share the numbers of the picture."""
         picture = self._picture
-        low, high = picture.limits
-        # A value at the lower limit is drawn as a hole.
-        lowest = min(low, picture.lowest) - (high - low) / 255 - 1e-9
         options: dict[str, Any] = {
             "colormap": "gray",
-            "contrast_limits": (lowest, high),
+            "contrast_limits": limits_of_planes(picture),
             "blending": "translucent",
             "interpolation3d": "nearest",
         }
@@ -314,6 +313,12 @@ class CanvasView:
     def _add_labels(self, values: Any, colours: dict[int, Any], name: str) -> Labels:
         options = label_options(colours) | self._options
         return self._viewer.add_labels(values, name=name, **options)
+
+
+def limits_of_planes(picture: LayerPicture) -> tuple[float, float]:
+    """Contrast limits of planes of gray values: one at the lower limit is a hole."""
+    low, high = picture.limits
+    return min(low, picture.lowest) - (high - low) / 255 - 1e-9, high
 
 
 def _colour_options(picture: LayerPicture) -> dict[str, Any]:

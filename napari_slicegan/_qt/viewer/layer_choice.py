@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
-from napari_slicegan._qt.widgets.basics import keep_narrow
+from napari_slicegan._qt.widgets.basics import ChoiceBox
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -22,7 +21,7 @@ TOOLTIP = Qt.ItemDataRole.ToolTipRole
 LIST_EVENTS = ("inserted", "removed", "reordered", "renamed")
 
 
-class LayerChoice(QComboBox):
+class LayerChoice(ChoiceBox):
     """Chooses a layer; follows the viewer's list, in its order, until it is released.
 
     Parameters
@@ -48,7 +47,6 @@ class LayerChoice(QComboBox):
         prefers_newest: bool = False,
     ) -> None:
         super().__init__()
-        keep_narrow(self)
         self.setObjectName(name)
         self._tip = tip
         self._viewer, self._accepts = viewer, accepts

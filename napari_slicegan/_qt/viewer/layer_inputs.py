@@ -24,6 +24,7 @@ from napari_slicegan._qt.viewer.layers import (
     key_of,
     own_layer,
     place_on,
+    show_flat,
     show_scale_bar,
     unwrapped,
 )
@@ -276,6 +277,16 @@ def draw_crop(
         The empty layer, active.
     """
     image = layer_of(viewer, source)
+    if image is not None:
+        show_flat(viewer, image)
+    return _crop_layer(viewer, source, changed)
+
+
+def _crop_layer(
+    viewer: Viewer, source: SourceImage, changed: Callable[[Crop | None], Any]
+) -> Shapes:
+    """The empty layer of the rectangle, active; see `draw_crop`."""
+    image = layer_of(viewer, source)
     place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
     width = max(1, source.shape[-1] / 200)
     layer = _draw_in(
@@ -298,7 +309,7 @@ def show_crop(
     """
     viewer = unwrapped(viewer)
     active = viewer.layers.selection.active
-    layer = draw_crop(viewer, source, lambda crop: None)
+    layer = _crop_layer(viewer, source, lambda crop: None)
     # A pixel's coordinate is its centre.
     top, bottom, left, right = np.subtract(crop, 0.5)
     layer.add_rectangles(np.array([[top, left], [bottom, right]]))
@@ -383,7 +394,7 @@ def draw_strokes(
         own.metadata[REPORT] = lambda strokes: None
         own.data = np.zeros(shape, np.uint8)
     own.metadata[REPORT] = changed
-    viewer.dims.ndisplay = 2
+    show_flat(viewer, own if image is None else image)
     viewer.layers.selection.active = own
     own.mode = "paint"
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.canvas_view import LIVE, MADE_HERE, Solo, make_room
+from napari_slicegan._qt.viewer.canvas_view import (
+    LIVE,
+    MADE_HERE,
+    Solo,
+    fit_to,
+    make_room,
+)
 from napari_slicegan._qt.viewer.layer_choice import MADE_BY
 from napari_slicegan._qt.viewer.layer_picture import (
     COLOURS,
@@ -100,7 +106,7 @@ def own_layer(viewer: Viewer, what: str) -> Any:
 
 
 def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> Layer:
-    """Add the values of a file as they are.
+    """Add the values of a file as they are; a picture is shown from above.
 
     Parameters
     ----------
@@ -124,7 +130,26 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
         kind = "phases" if labels else "colour"
     if values.dtype.kind == "b":
         values = values.view(np.uint8)
-    return _add(viewer, values, kind, labels, source.colours, **options)
+    layer = _add(viewer, values, kind, labels, source.colours, **options)
+    if ndim == 2:
+        show_flat(viewer, layer)
+    return layer
+
+
+def show_flat(viewer: Viewer, image: Layer) -> None:
+    """Show a picture from above: in 3-D it would cut through volumes.
+
+    What this plugin has generated is hidden, but for a live preview beside the picture.
+    In a viewer in 2-D nothing changes.
+    """
+    viewer = unwrapped(viewer)
+    if viewer.dims.ndisplay == 2:
+        return
+    hide_own(viewer)
+    viewer.dims.ndisplay = 2
+    image.visible = True
+    live = [layer for layer in viewer.layers if LIVE in layer.metadata]
+    fit_to(viewer, getattr(image, "__wrapped__", image), *live)
 
 
 def show_segmentation(
@@ -223,13 +248,25 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
 
 
 def _replace_values(layer: Image, values: NDArray[Any]) -> None:
-    """Show other values; limits that the first ones have set are widened for them."""
-    layer.data = values
+    """Show other values, with contrast limits of their own unless a user has set some.
+
+    Those of bytes and of phases are fixed.
+    """
     is_byte, phases = values.dtype == np.uint8, layer.metadata.get(LABELS)
     if not (layer.rgb or is_byte or phases):
-        low, high = layer.contrast_limits
-        lowest, highest = block_of_values(values, "grayscale")["contrast_limits"]
-        layer.contrast_limits = min(low, lowest), max(high, highest)
+        if np.allclose(_limits_of(layer.data), layer.contrast_limits, rtol=1e-6):
+            limits = _limits_of(values)
+            # Before the data: slices of the layer follow those.
+            layer.contrast_limits_range = limits
+            layer.contrast_limits = limits
+    layer.data = values
+
+
+def _limits_of(values: NDArray[Any]) -> tuple[float, float]:
+    limits: tuple[float, float] = block_of_values(values, "grayscale")[
+        "contrast_limits"
+    ]
+    return limits
 
 
 def end_preview(viewer: Viewer) -> None:

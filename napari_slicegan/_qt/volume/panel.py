@@ -479,6 +479,9 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def _estimate(self) -> None:
         """Estimate the time of the volume, unless something else needs the cores."""
+        if self.task.is_busy:
+            self.forecast.hold()
+            return
         request, given, is_slow = self.value(), None, False
         if isinstance(request, GenerationRequest):
             # Without an image an error says so, once Generate is pressed.

@@ -37,12 +37,16 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMainWindow,
     QMessageBox,
     QPushButton,
     QScrollArea,
     QSizePolicy,
     QSlider,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
     QToolTip,
     QVBoxLayout,
@@ -54,7 +58,7 @@ from napari_slicegan.config import AXES, Axis
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtCore import QMimeData
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QTextDocument
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QPaintEvent, QTextDocument
     from qtpy.QtWidgets import QLayout
 
 
@@ -99,7 +103,15 @@ QPushButton:focus {{ border: 1px solid {FOCUS}; }}
 """
 # Part of the screen's width that a panel takes at most by itself.
 WIDEST = 0.5
+# Of the entries of a list, at each side.
+LIST_MARGIN = 12
 SWATCH = "\N{BLACK SQUARE}"
+MARKS = {
+    Qt.PenStyle.SolidLine: "\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 2,
+    Qt.PenStyle.DashLine: "\N{BOX DRAWINGS HEAVY DOUBLE DASH HORIZONTAL}" * 2,
+    Qt.PenStyle.DotLine: "\N{BULLET}" * 3,
+    Qt.PenStyle.DashDotLine: "\N{BOX DRAWINGS HEAVY HORIZONTAL}\N{BULLET}",
+}
 OPEN = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
 CLOSED = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
 
@@ -239,22 +251,64 @@ def decimal_box(
     return box
 
 
-def choice_box(name: str, choices: Sequence[str] = (), tip: str = "") -> QComboBox:
+class ChoiceBox(QComboBox):
+    """Drop-down list that does not widen the dock.
+
+    Entries that are wider than the box are cut in the middle, with an ellipsis: names
+    of volumes differ at their end. The list itself is as wide as its entries.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.setMinimumContentsLength(8)
+
+    def shown_text(self) -> str:
+        """The current entry as far as the box has room for it."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        return self._fit(option)
+
+    def _fit(self, option: QStyleOptionComboBox) -> str:
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox,
+            option,
+            QStyle.SubControl.SC_ComboBoxEditField,
+            self,
+        )
+        return self.fontMetrics().elidedText(
+            self.currentText(), Qt.TextElideMode.ElideMiddle, field.width()
+        )
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the entry with an ellipsis, where Qt would cut it off."""
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        option.currentText = self._fit(option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def showPopup(self) -> None:
+        """Open the list, as wide as the longest entry, within the window."""
+        view = self.view()
+        widest = parent_of(self, QMainWindow) or self
+        wanted = view.sizeHintForColumn(0) + 2 * LIST_MARGIN
+        view.setMinimumWidth(max(self.width(), min(wanted, widest.width() // 2)))
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        super().showPopup()
+
+
+def choice_box(name: str, choices: Sequence[str] = (), tip: str = "") -> ChoiceBox:
     """Return a drop-down list."""
-    box = QComboBox()
-    keep_narrow(box)
+    box = ChoiceBox()
     box.setObjectName(name)
     box.addItems([*choices])
     box.setToolTip(tip)
     return box
-
-
-def keep_narrow(box: QComboBox) -> None:
-    """Long entries must not widen the dock."""
-    box.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
-    box.setMinimumContentsLength(8)
 
 
 def existing_folder(path: Path | None) -> str:
@@ -377,6 +431,56 @@ def chain_inputs(widget: QWidget) -> None:
     """Let the Tab key follow the layouts, not the order in which inputs were made."""
     for before, after in itertools.pairwise(inputs_of(widget)):
         QWidget.setTabOrder(before, after)
+
+
+class FocusKeeper:
+    """Keeps the keyboard focus on buttons that take each other's place.
+
+    When the button that has the focus is hidden or disabled, Qt passes the focus on to
+    any input that happens to follow. Here its successor gets it.
+
+    Parameters
+    ----------
+    group
+        The buttons, the one that is to have the focus first.
+    """
+
+    def __init__(self, *group: QWidget) -> None:
+        self._group = group
+        self._is_waiting = False
+        # Has the focus until one before it is enabled.
+        self._stand_in: QWidget | None = None
+        # Where Qt has put the focus while no button can take it.
+        self._elsewhere: QWidget | None = None
+
+    @contextlib.contextmanager
+    def changing(self, *, wait: bool = False) -> Iterator[None]:
+        """Give the focus to a successor if the buttons change.
+
+        Parameters
+        ----------
+        wait
+            Whether no other button takes the focus before the next change, as when the
+            one that has it is disabled for a moment.
+        """
+        before = QApplication.focusWidget()
+        is_own = any(before is each for each in self._group)
+        is_own |= self._is_waiting and before is self._elsewhere
+        yield
+        if not is_own:
+            self._stand_in, self._is_waiting = None, False
+            return
+        able = [each for each in self._group if each.isVisible() and each.isEnabled()]
+        if any(before is each for each in able) and before is not self._stand_in:
+            return
+        after = QApplication.focusWidget()
+        self._is_waiting = wait or not able
+        if not self._is_waiting:
+            self._stand_in = None if able[0] is self._group[0] else able[0]
+            able[0].setFocus(Qt.FocusReason.OtherFocusReason)
+        elif wait and after is not None:
+            after.clearFocus()
+        self._elsewhere = QApplication.focusWidget() if self._is_waiting else None
 
 
 class PanelArea(QScrollArea):
@@ -543,9 +647,16 @@ class LinkLabel(QLabel):
             self.setText(self._links.replace("<a ", f"<a style='color: {colour}' "))
 
 
-def swatch(text: str, colour: str) -> str:
-    """HTML of a name in a legend: coloured text itself is hard to read when light."""
-    return f'<span style="color:{colour}">{SWATCH}</span> {text}'
+def swatch(text: str, colour: str, line: Qt.PenStyle | None = None) -> str:
+    """HTML of a name in a legend: coloured text itself is hard to read when light.
+
+    Parameters
+    ----------
+    line
+        Of a curve, which is shown in place of a square.
+    """
+    mark = SWATCH if line is None else MARKS[line]
+    return f'<span style="color:{colour}">{mark}</span> {text}'
 
 
 def link_colour(widget: QWidget) -> str:

@@ -13,7 +13,6 @@ from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -28,11 +27,11 @@ from superqt.utils import signals_blocked
 from napari_slicegan._qt.widgets.basics import (
     DECIMALS,
     ERROR,
+    ChoiceBox,
     DecimalBox,
     MessageLine,
     Section,
     is_dark,
-    keep_narrow,
     set_row_visible,
     show_limit,
 )
@@ -123,8 +122,7 @@ class ChoiceEditor(FieldEditor):
     ) -> None:
         self._text = text
         # children
-        self.box = QComboBox()
-        keep_narrow(self.box)
+        self.box = ChoiceBox()
         for value, shown in choices.items():
             self.box.addItem(shown, value)
         # layout

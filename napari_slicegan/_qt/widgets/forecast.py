@@ -59,11 +59,25 @@ class Forecast(QWidget):
         self._timer.start()
 
     def cancel(self) -> None:
-        """Cancel the estimate: the work itself needs the cores."""
-        self._timer.stop()
-        self._requested = None
+        """Cancel the estimate, and show none."""
+        self._end()
         self._is_cancelled = True
         self.line.clear()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an estimate was requested that is not finished."""
+        return self._requested is not None or self._worker is not None
+
+    def hold(self) -> None:
+        """Keep showing the estimate of what has begun: it needs the cores itself."""
+        if self.is_busy:
+            # There is none yet, or only one of other arguments.
+            self.cancel()
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._requested = None
         if self._worker is not None:
             self._worker.quit()
 

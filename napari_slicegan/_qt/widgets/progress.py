@@ -6,6 +6,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.widgets.basics import (
+    FocusKeeper,
     MessageLine,
     ask,
     button,
@@ -122,6 +124,7 @@ class TaskRow(QWidget):
         self._is_closed = False
         self._task, self._began = "", 0.0
         self._activity = Activity()
+        self._focus: FocusKeeper | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         # children
@@ -185,15 +188,20 @@ class TaskRow(QWidget):
         self.words.setText(f"{words} ...")
         self.progress.setValue(0)
         self._timer.start()
-        self.cancel_button.setEnabled(True)
-        self.show()
-        self.state_changed.emit()
+        began_by = QApplication.focusWidget()
+        group = () if began_by is None else (began_by,)
+        self._focus = FocusKeeper(*group, self.cancel_button)
+        with self._focus.changing():
+            self.cancel_button.setEnabled(True)
+            self.show()
+            self.state_changed.emit()
         worker.start()
 
     def cancel(self) -> None:
         """Cancel the task after its current step."""
         if self._worker is not None:
-            self.cancel_button.setEnabled(False)
+            with self._keeping_focus():
+                self.cancel_button.setEnabled(False)
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
@@ -225,8 +233,14 @@ class TaskRow(QWidget):
         self._worker = None
         self._timer.stop()
         self._activity.close()
-        self.hide()
-        self.state_changed.emit()
+        with self._keeping_focus():
+            self.hide()
+            self.state_changed.emit()
+        self._focus = None
+
+    def _keeping_focus(self) -> AbstractContextManager[None]:
+        """Let the button that began the task have the focus again."""
+        return nullcontext() if self._focus is None else self._focus.changing()
 
 
 class TaskPanel(QWidget):

@@ -119,6 +119,45 @@ def test_results_of_other_layers_are_marked(
     assert panel.outdated.isHidden()
 
 
+def test_results_of_layers_that_have_changed_since_are_marked(
+    panel: MeasurePanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """Their names are the same: other values, a stroke, a pixel size, another layer."""
+    add_material(viewer)
+    real, made = viewer.layers["slice"], viewer.layers["made"]
+
+    def put(other: Any) -> None:
+        viewer.layers.remove(other)
+        viewer.add_labels(phases(40, 40, 40, seed=4), name="made")
+
+    def replace(layer: Any) -> None:
+        layer.data = layer.data.copy()
+
+    def paint(layer: Any) -> None:
+        layer.paint((2, 2), 1)
+
+    def calibrate(layer: Any) -> None:
+        layer.scale = (2.0,) * layer.ndim
+
+    for layer, change in (
+        (made, replace),
+        (real, paint),
+        (real, calibrate),
+        (made, put),
+    ):
+        measure(panel, qtbot)
+        assert panel.outdated.isHidden()
+        change(layer)
+        note = panel.outdated.text()
+        assert note.startswith(f"{layer.name} has changed since it was measured below.")
+        assert panel.value() == ("slice", "made")
+    # Also of one that changes while it is measured.
+    panel.measure()
+    viewer.layers["made"].data = phases(40, 40, 40, seed=5)
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    assert panel.outdated.text().startswith("made has changed")
+
+
 def test_an_anisotropic_material_is_compared_with_all_its_views(
     panel: MeasurePanel, viewer: Any, qtbot: QtBot
 ) -> None:
@@ -144,6 +183,19 @@ def test_an_anisotropic_material_is_compared_with_all_its_views(
     grains = np.mean(np.diff(views["y"], axis=0) != 0)
     assert found["z"] == pytest.approx(grains / 2)
     assert panel.outdated.isHidden()
+    # What is no longer in the viewer is named.
+    viewer.layers.remove("view y")
+    assert panel.views_note.text() == (
+        "alone: view y, of another view, is no longer in the viewer"
+    )
+    assert "Measured below" in panel.outdated.text()
+    more = viewer.add_labels(views["y"], name="more of y")
+    sources["y"].append(layer_inputs.source_of(more))
+    panel.set_views(sources)
+    assert panel.views_note.text() == (
+        "and the other views of the Micrograph tab, each in its direction, but for "
+        "view y, no longer in the viewer"
+    )
     # A layer that is none of the views is isotropic.
     viewer.add_labels(stripes[0], name="another")
     panel.set_value(("another", "made"))

@@ -208,3 +208,30 @@ def test_a_setting_that_the_next_image_lacks_is_reset(
     controls.offer({"z": (SourceImage(np.eye(20), "gray"),)})
     assert controls.rows.editors[name].isHidden()
     assert controls.value() == MicrographSettings()
+
+
+def test_what_applies_to_phases_only_is_not_offered_without_them(
+    controls: SegmentationControls, qtbot: QtBot
+) -> None:
+    """Gray values that are learned as they are have no objects to remove."""
+    rows = controls.rows.editors
+    object_size, hole_size = rows["smallest_object"], rows["smallest_hole"]
+    object_size.set_value(5)
+    assert controls.value().smallest_object == 5
+    # The image was found to hold gray values: it is prepared again, without them.
+    with qtbot.waitSignal(controls.value_changed):
+        controls.set_found("grayscale")
+    for editor in (object_size, hole_size):
+        assert editor.isHidden()
+    assert not controls.preview.isEnabled()
+    assert "Segmentation" in controls.preview.toolTip()
+    assert controls.value() == MicrographSettings()
+    rows["segmentation"].set_value("otsu")
+    rows["segmentation"].value_changed.emit()
+    assert not object_size.isHidden()
+    assert controls.preview.isEnabled()
+    assert controls.value().smallest_object == 5
+    controls.set_value(MicrographSettings(kind="phases"))
+    assert not object_size.isHidden()
+    controls.set_value(MicrographSettings(kind="colour"))
+    assert object_size.isHidden()

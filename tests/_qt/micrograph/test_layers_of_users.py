@@ -16,6 +16,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari.layers import Image as ImageLayer
 from napari.utils import DirectLabelColormap
+from napari_slicegan.sample_data import path as sample_path
 from PIL import Image
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel
@@ -663,6 +664,47 @@ def test_gray_volumes_are_shown_as_a_block_with_all_their_values(
     layer = layers.add_or_update_explored(viewer, Volume(colours, "colour"))
     assert layer.rgb
     assert layer.rendering == "translucent"
+
+
+def test_contrast_limits_are_those_of_the_newest_preview(viewer: Any) -> None:
+    """Also narrower ones; those that a user has set stay."""
+
+    def show(low: float, high: float) -> Any:
+        values: Any = np.linspace(low, high, 216, dtype=np.float32).reshape(6, 6, 6)
+        return layers.add_or_update_preview(viewer, Volume(values, "grayscale"))
+
+    show(0, 1000)
+    layer = show(100, 120)
+    low, high = layer.contrast_limits
+    assert 99 < low < 100
+    assert high == 120
+    assert tuple(layer.contrast_limits_range) == (low, high)
+    layer.contrast_limits = (100, 110)
+    show(50, 150)
+    assert tuple(layer.contrast_limits) == (100, 110)
+
+
+def test_a_picture_that_is_opened_beside_a_volume_is_seen_from_above(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """In 3-D it would cut through the volume; a live preview stands beside it."""
+    volume = Volume(np.indices((8, 8, 8))[0] // 4, "phases", 1.0)
+    made = layers.add_volume(viewer, volume)
+    own = viewer.add_image(np.ones((4, 4, 4)), name="of the user")
+    live = layers.add_or_update_preview(viewer, volume)
+    viewer.dims.ndisplay = 3
+    own.visible = True
+    paths = [sample_path("bentheimer_slice")]
+    images_after(panel, qtbot, lambda: panel.open_files("z", paths))
+    assert viewer.dims.ndisplay == 2
+    image = next(x for x in viewer.layers if layers.MICROGRAPH in x.metadata)
+    assert (image.visible, made.visible, own.visible) == (True, False, True)
+    assert live.visible
+    assert live.extent.world[1, -1] < image.extent.world[0, -1]
+    # So is one that a rectangle is drawn on.
+    viewer.dims.ndisplay, image.visible = 3, False
+    panel.controls.crop_button.click()
+    assert (viewer.dims.ndisplay, image.visible) == (2, True)
 
 
 def test_a_stack_too_large_to_paint_on_is_refused(

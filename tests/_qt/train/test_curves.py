@@ -17,7 +17,14 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.train import curves as curves_module
-from napari_slicegan._qt.train.curves import MEASURES, SMALLEST, Curves, Plot
+from napari_slicegan._qt.train.curves import (
+    MEASURES,
+    SMALLEST,
+    Curves,
+    Plot,
+    colour_of,
+    line_of,
+)
 from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
@@ -25,9 +32,11 @@ from napari_slicegan.report.text import Judged
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
 from napari_slicegan.training.clock import StepReport
 from napari_slicegan.training.monitors import (
+    CONNECTIVITY,
     CURVES,
     GRAY_CURVES,
     SECTION_EULER,
+    SLICE_CURVE,
     Quality,
 )
 from napari_slicegan.training.run_folder import RunFolder
@@ -79,11 +88,10 @@ def test_reports_are_drawn_on_request(curves: Curves) -> None:
     curves.refresh()
     assert drawn(curves.losses, 0) == [(1, -0.5), (2, -0.5), (3, -0.5)]
     assert drawn(curves.losses, 1) == [(1, 0.7), (2, 0.7), (3, 0.7)]
-    assert [drawn(curves.distances, n) for n in range(4)] == [
+    assert [drawn(curves.distances, n) for n in range(3)] == [
         [(3, 0.8)],
         [(3, 2.5)],
         [(3, 4)],
-        [],
     ]
     shown = curves.losses.curves[0].yData, curves.distances.curves[0].yData
     curves.refresh()
@@ -380,3 +388,22 @@ def test_columns_are_of_equal_width(curves: Curves) -> None:
     widths = [plot.item.size().width() for plot in plots]
     assert widths[0] == pytest.approx(widths[1], abs=2)
     assert sum(widths) < 440
+
+
+def test_more_measures_than_colours_have_different_lines(curves: Curves) -> None:
+    """Eight: those of a volume as the real material, with distances of slices."""
+    measured = (*CURVES, *CONNECTIVITY, SLICE_CURVE)
+    assert len(measured) > len(MEASURES)
+    curves.clear(measured)
+    assert all(curve.title in curves.legend.text() for curve in measured)
+    pens = [curve.opts["pen"] for curve in curves.distances.curves]
+    assert len(pens) == len(measured)
+    looks = {(pen.color().name(), pen.style()) for pen in pens}
+    assert len(looks) == len(measured)
+    many = {(colour_of(n), line_of(n)) for n in range(4 * len(MEASURES))}
+    assert len(many) == 4 * len(MEASURES)
+    floors = {curve.in_floors: 2.0 + n for n, curve in enumerate(measured)}
+    row = {name: str(value) for name, value in floors.items() if name}
+    row |= {"swd": "9", "swd_floor": "1", "step": "3", "elapsed_s": "9"}
+    curves.add_history([{**row, "critic_loss": "0", "generator_loss": "0"}])
+    assert drawn(curves.distances, len(measured) - 1) == [(3, 9.0)]

@@ -157,7 +157,7 @@ def test_the_time_is_shown_before_generate(
     panel.through.active.setChecked(True)
     qtbot.waitUntil(
         lambda: (
-            re.fullmatch("About .* to fit the image, .* the program.", line.text())
+            re.fullmatch("About .* to fit the image; .* of memory.", line.text())
             is not None
         ),
         timeout=60_000,

@@ -94,3 +94,28 @@ def test_a_late_fault_of_a_cancelled_request_is_dropped(
     late.set()
     assert join(forecast.end_work(), 20)
     assert forecast.line.text() == ""
+
+
+def test_the_estimate_of_what_has_begun_stays(qtbot: QtBot) -> None:
+    """One of other arguments that is not finished does not."""
+    resume = threading.Event()
+
+    def estimates(n: int) -> Iterator[str]:
+        if n > 1:
+            assert resume.wait(20)
+        yield f"About {n} s."
+
+    forecast = Forecast(estimates, "time")
+    qtbot.addWidget(forecast)
+    forecast.request(1)
+    qtbot.waitUntil(lambda: forecast.line.text() == "About 1 s.", timeout=LONG)
+    qtbot.waitUntil(lambda: not forecast.is_busy, timeout=LONG)
+    forecast.hold()
+    assert forecast.line.text() == "About 1 s."
+    forecast.request(2)
+    qtbot.waitUntil(lambda: "Estimating" in forecast.line.text(), timeout=LONG)
+    forecast.hold()
+    assert forecast.line.text() == ""
+    resume.set()
+    assert join(forecast.end_work(), 20)
+    assert forecast.line.text() == ""
