@@ -39,6 +39,7 @@ from napari_slicegan._qt.widgets.basics import (
     FaultGuard,
     LinkLabel,
     MessageLine,
+    breakable,
     chain_inputs,
     finish_typing,
     guard_wheel,
@@ -302,7 +303,7 @@ class SliceGANWidget(QWidget):
         """Offer the picture and the settings of the last session in an empty dock."""
         self._last = recall() if self.micrograph.slots.is_empty() else None
         if self._last is not None:
-            name = html.escape(self._last.name)
+            name = html.escape(breakable(self._last.name))
             self.reopen.set_links(f"Open the last picture: <a href='last'>{name}</a>")
             tips = [f"{p}" for paths in self._last.pictures.values() for p in paths]
             self.reopen.setToolTip(f"<qt>{html.escape('; '.join(tips))}</qt>")

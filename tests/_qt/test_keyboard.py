@@ -15,12 +15,17 @@ from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.main_widget import TABS
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.widgets import help_button
-from napari_slicegan._qt.widgets.basics import PanelArea, button, choice_box
+from napari_slicegan._qt.widgets.basics import (
+    PanelArea,
+    Section,
+    button,
+    choice_box,
+)
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from tests._qt.whole_window import LONG, dock, open_sample, until
 
@@ -195,8 +200,13 @@ def test_the_focus_returns_from_cancel_to_the_button_of_a_task(
     panel, resume = TaskPanel("toy"), threading.Event()
     begin = button("begin", "Begin")
     other = button("other", "Other")
-    for each in (begin, other):
+    content = QVBoxLayout()
+    content.addWidget(begin)
+    section = Section("Section", content)
+    section.heading.setObjectName("heading")
+    for each in (section, other):
         panel.content.addWidget(each)
+    section.set_open(True)
 
     def work(progress: Progress) -> None:
         while not resume.is_set():
@@ -219,6 +229,13 @@ def test_the_focus_returns_from_cancel_to_the_button_of_a_task(
             resume.set()
         qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
         assert focused() == "begin"
+    # The result closes the section of the button.
+    resume.clear()
+    press()
+    section.set_open(False)
+    resume.set()
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    assert focused() == "heading"
 
 
 def test_names_that_are_too_long_end_in_an_ellipsis(qtbot: QtBot) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -38,14 +38,21 @@ from napari_slicegan._qt.viewer.layers import (
 from napari_slicegan._qt.widgets.basics import (
     LinkLabel,
     MessageLine,
+    breakable,
     button,
     choice_box,
     row,
     swatch,
 )
-from napari_slicegan._qt.widgets.floor_chart import FloorChart
+from napari_slicegan._qt.widgets.floor_chart import FloorChart, shown_floors
 from napari_slicegan._qt.widgets.progress import TaskPanel
-from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
+from napari_slicegan._qt.widgets.small_plot import (
+    LINES,
+    MARKER,
+    MEASURED,
+    TARGET,
+    SmallPlot,
+)
 from napari_slicegan.config import AXES, MicrographSettings
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.micrograph import Micrograph
@@ -53,7 +60,7 @@ from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari.layers import Layer
     from napari.utils.events import Event
@@ -203,6 +210,9 @@ class MeasureTable(QWidget):
         self.setObjectName("measure_table")
         self._proof: Proof | None = None
         self._curves: list[Row] = []
+        self._fitting = QTimer(self)
+        self._fitting.setSingleShot(True)
+        self._fitting.setInterval(0)
         # children
         self.headline = QLabel()
         self.headline.setObjectName("verdict")
@@ -238,8 +248,8 @@ class MeasureTable(QWidget):
         )
         self.plot = SmallPlot(PLOT_SIZE, "r (voxels)", with_axes=True)
         self.legend = QLabel(
-            f"{swatch('real, its noise floor as a band', MARKER)}; "
-            f"{swatch('generated (dashed)', TARGET)}"
+            f"{swatch('real, its noise floor as a band', MARKER, LINES[False])}; "
+            f"{swatch('generated (dashed)', TARGET, LINES[True])}"
         )
         self.checks = QLabel()
         self.checks.setObjectName("check_words")
@@ -257,7 +267,9 @@ class MeasureTable(QWidget):
         for below in (self.plot, self.legend, self.table, self.checks):
             layout.addWidget(below)
         # signals
-        rows.sectionResized.connect(lambda *_: self._fit_height())
+        # Not at once: meanwhile the header has its former length.
+        rows.sectionResized.connect(lambda *_: self._fitting.start())
+        self._fitting.timeout.connect(self._fit_height)
         self.chart.clicked.connect(lambda number: self.table.setCurrentCell(number, 0))
         self.table.currentCellChanged.connect(lambda row, *_: self._explain(row))
         self.curve.currentIndexChanged.connect(self._draw)
@@ -288,19 +300,17 @@ class MeasureTable(QWidget):
         self._fill(proof)
 
     def _fill(self, proof: Proof) -> None:
-        from napari_slicegan.report.text import in_floors
-
         metrics, baseline = proof.metrics, proof.baseline_metrics
         self.table.setColumnHidden(len(COLUMNS) - 1, not baseline)
         self.chart.set_metrics(metrics)
         self.table.setRowCount(len(metrics))
         for number, one in enumerate(metrics):
-            floors = "-" if one.floors is None else in_floors(one.floors)
+            floors = "-" if one.floors is None else shown_floors(one.floors)
             verdict = "not judged" if one.grade == "unknown" else one.grade
             other = baseline.get(one.metric)
             without = "-"
             if other is not None and other.floors is not None:
-                without = in_floors(other.floors)
+                without = shown_floors(other.floors)
             texts = (one.title, verdict, one.real, one.generated, floors, without)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
@@ -393,6 +403,10 @@ def _name(row: Row) -> str:
 HINT = (
     "Choose the real material, an image or a volume, and the volume to compare with "
     "it; generate one in the Volume tab, or open a file in napari."
+)
+READY = (
+    "'Measure' compares statistics of both, such as phase fractions, correlations and "
+    "interfaces, and shows which agree within the noise floor of the real material."
 )
 OUTDATED = (
     "Measured below: {1}, compared with {0}. 'Measure' compares the layers above."
@@ -513,10 +527,10 @@ class MeasurePanel(TaskPanel):
         super().__init__("measure")
         self._viewer = viewer = unwrapped(viewer)
         self._proof: Proof | None = None
+        self._views: Views = {}
         # The layers of the proof, and those that are being measured.
         self._measured: Measured | None = None
         self._begun: Measured | None = None
-        self._views: Views = {}
         # children
         self.generated = LayerChoice(
             viewer,
@@ -634,7 +648,8 @@ class MeasurePanel(TaskPanel):
     def set_views(self, views: Views) -> None:
         """Set the images of the Micrograph tab, by viewing direction."""
         self._views = dict(views)
-        self._show_state()
+        # Lists them anew, and shows the state.
+        self.real.list_layers()
 
     def _source(self, layer: Layer) -> SourceImage:
         shown = layer_inputs.shown_source(self._viewer, layer)
@@ -648,15 +663,10 @@ class MeasurePanel(TaskPanel):
         if real is None or not all(self._views.get(axis) for axis in AXES):
             return AllViews()
         images, phases = AllViews(), AllViews()
-        made = {x.metadata.get(PHASES): x for x in self._viewer.layers}
-        # Those of the sources may be behind napari's proxy.
-        by_id = {x.unique_id: x for x in self._viewer.layers}
-        for axis in AXES:
-            for source in self._views[axis]:
-                image = layer_inputs.layer_of(self._viewer, source)
-                found = image and by_id.get(image.unique_id)
-                images.add(axis, source, found)
-                phases.add(axis, source, made.get(key_of(source, image)))
+        given = [(a, source) for a in AXES for source in self._views[a]]
+        for (axis, source), used in zip(given, self._used(), strict=True):
+            for views, layer in zip((images, phases), used, strict=True):
+                views.add(axis, source, layer)
         for views in (images, phases):
             if any(x is real for x in views.all()):
                 return views
@@ -705,15 +715,29 @@ class MeasurePanel(TaskPanel):
     def _rank(self, layer: Layer) -> int:
         """How likely a layer is the real material: a generated one is not.
 
-        Beside a volume of phases, the phases of a micrograph come before it.
+        Images of the Micrograph tab come first. Beside a volume of phases, the phases
+        of an image come before it.
         """
         if not OWN.isdisjoint(layer.metadata):
             return 0
-        volume = self.generated.value()
+        volume, rank = self.generated.value(), 1
+        if any(layer is used or layer is phases for used, phases in self._used()):
+            rank += 2
         if volume is None or PHASES not in layer.metadata:
-            return 1
+            return rank
         are_phases = layer_inputs.is_labels(volume) or volume.metadata.get(LABELS)
-        return 2 if are_phases else 1
+        return rank + 1 if are_phases else rank
+
+    def _used(self) -> Iterator[tuple[Layer | None, Layer | None]]:
+        """Layers of the images of the Micrograph tab, each with that of its phases."""
+        made = {x.metadata.get(PHASES): x for x in self._viewer.layers}
+        # Those of the sources may be behind napari's proxy.
+        by_id = {x.unique_id: x for x in self._viewer.layers}
+        for axis in AXES:
+            for source in self._views.get(axis, ()):
+                image = layer_inputs.layer_of(self._viewer, source)
+                own = None if image is None else by_id.get(image.unique_id)
+                yield own, made.get(key_of(source, image))
 
     def _take(self, measured: Measured, proof: Proof) -> None:
         if self._measured is not None:
@@ -733,8 +757,9 @@ class MeasurePanel(TaskPanel):
         real, generated = self.real.value(), self.generated.value()
         are_two = real is not None and generated is not None and real is not generated
         self.measure_button.setEnabled(are_two and not self.task.is_busy)
-        self.hint.setVisible(not are_two)
-        self.views_note.setText(self._views_of(real).note)
+        self.hint.setText(READY if are_two else HINT)
+        self.hint.setVisible(not are_two or self._proof is None)
+        self.views_note.setText(breakable(self._views_of(real).note))
         self.views_note.setVisible(bool(self.views_note.text()))
         self.outdated.show_warning(self._outdated_note())
         siblings = self._siblings()

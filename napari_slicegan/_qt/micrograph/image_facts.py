@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidge
 
 from napari_slicegan._qt.micrograph.controls import PixelSizeEditor
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
-from napari_slicegan._qt.widgets.basics import MessageLine, button, row
+from napari_slicegan._qt.widgets.basics import MessageLine, breakable, button, row
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.metrics.image_checks import interval_words
 
@@ -116,7 +116,8 @@ class ImageFacts(QWidget):
         if advised is not None:
             self._advised = advised
             self.apply_rescale.setText(f"Apply rescale factor {advised:g}")
-        self.notes.setText("" if prepared is None else _as_list(prepared.notes))
+        notes = "" if prepared is None else _as_list(prepared.notes)
+        self.notes.setText(breakable(notes))
         self.notes.setVisible(bool(self.notes.text()))
         if prepared is None:
             self._size.setText("-")

@@ -306,9 +306,16 @@ class Curves(QWidget):
         )
         self.chart.hide()
         self.legend = WrappedLabel("curves_legend")
-        networks = f"{swatch('critic', CRITIC)}, {swatch('generator', GENERATOR)}"
+        of_critic, of_generator = (
+            swatch(name, colour, line)
+            for name, colour, line in zip(
+                ("critic", "generator"), (CRITIC, GENERATOR), LINES, strict=True
+            )
+        )
         self.distances = self._plot("In noise floors", log=True, dots=True)
-        self.losses = self._plot(f"Losses: {networks}", CRITIC, GENERATOR)
+        self.losses = self._plot(
+            f"Losses: {of_critic}, {of_generator}", CRITIC, GENERATOR
+        )
         self._canvas.setToolTip(
             "<qt>Left: distances from the image over the steps; the dashed line is one "
             "noise floor. Right: the losses, which are no measure of quality; the "

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import button, existing_folder
+from napari_slicegan._qt.widgets.basics import breakable, button, existing_folder
 from napari_slicegan._qt.widgets.run_menu import offer
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class TrainData(QWidget):
 
     def _show(self) -> None:
         self.folder.setVisible(self._dimensions == 2)
-        self.material.setText(self._text())
+        self.material.setText(breakable(self._text()))
 
     def _text(self) -> str:
         data = self.value()

@@ -102,7 +102,7 @@ class TrainControls(QWidget):
         *,
         no_start: str,
         can_continue: bool,
-        has_phases: bool = False,
+        can_preview: bool = False,
         makes_points: bool = False,
     ) -> None:
         """Enable what a state allows.
@@ -113,15 +113,15 @@ class TrainControls(QWidget):
             Why no run can start, in a sentence; empty if one can.
         can_continue
             Whether the last run of the panel was saved.
-        has_phases
-            Whether there are images that a volume can be made of without training.
+        can_preview
+            Whether a volume can be made of the images without training, and is offered.
         makes_points
             Whether the generator makes points, which the next tab cannot show.
         """
         with self.focus.changing():
             self._show_run(state, no_start, can_continue)
         active = state.is_active
-        self.gaussian.setVisible(has_phases and not active)
+        self.gaussian.setVisible(can_preview and not active)
         has_next = state is not RunState.FAILED and not makes_points
         self.next.setVisible(can_continue and not active and has_next)
 
@@ -208,6 +208,7 @@ class TrainPanel(QWidget):
         self.view.failed.connect(self.message.show_warning)
         self.task.failed.connect(self.message.show_error)
         self.task.state_changed.connect(self._show_controls)
+        self.section.heading.toggled.connect(lambda checked: self._show_controls())
         self.forecast.machine_known.connect(self.settings.set_machine)
         self.controls.next.clicked.connect(
             lambda checked: self.generation_requested.emit()
@@ -462,11 +463,14 @@ class TrainPanel(QWidget):
 
     def _show_controls(self) -> None:
         no_data = "" if self.data.can_train else self.data.material.text()
+        # It belongs to the settings: after a run its line is left to the pictures.
+        is_before = self.state is not RunState.FINISHED or self.section.is_open
+        can_preview = self.data.phases is not None and is_before
         self.controls.show_state(
             self.state,
             no_start=self.settings.form.fault or no_data,
             can_continue=self.last_run is not None,
-            has_phases=self.data.phases is not None and not self.task.is_busy,
+            can_preview=can_preview and not self.task.is_busy,
             makes_points=self.settings.dimensions == 1,
         )
 

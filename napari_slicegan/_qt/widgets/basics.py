@@ -7,6 +7,7 @@ import itertools
 import logging
 import math
 import random
+import re
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from qtpy.QtCore import QEvent, QLocale, QObject, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
+    QAction,
+    QClipboard,
     QColor,
     QIcon,
     QImage,
+    QKeySequence,
     QPainter,
     QPalette,
     QPen,
@@ -58,7 +62,12 @@ from napari_slicegan.config import AXES, Axis
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtCore import QMimeData
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QPaintEvent, QTextDocument
+    from qtpy.QtGui import (
+        QDragEnterEvent,
+        QDropEvent,
+        QPaintEvent,
+        QTextDocument,
+    )
     from qtpy.QtWidgets import QLayout
 
 
@@ -103,6 +112,10 @@ QPushButton:focus {{ border: 1px solid {FOCUS}; }}
 """
 # Part of the screen's width that a panel takes at most by itself.
 WIDEST = 0.5
+# Where a word that is longer than this may be broken: after a mark, or anywhere in what
+# is as long without one.
+LONG_WORD = re.compile(r"[^\s/\\]{33,}")
+JOINT, NO_SPACE = re.compile(r"[^\W_]{32}|[\W_]+"), "\N{ZERO WIDTH SPACE}"
 # Of the entries of a list, at each side.
 LIST_MARGIN = 12
 SWATCH = "\N{BLACK SQUARE}"
@@ -556,8 +569,20 @@ def rgb_image(rgb: NDArray[np.uint8]) -> QImage:
     return image.copy()
 
 
+def breakable(text: str) -> str:
+    """Text for a label, whose long words can be broken between lines.
+
+    A label is at least as wide as its longest word, and so would be the dock: names of
+    files and runs hold underscores in place of spaces.
+    """
+    return LONG_WORD.sub(lambda word: JOINT.sub(rf"\g<0>{NO_SPACE}", word[0]), text)
+
+
 class MessageLine(QLabel):
-    """Line for errors, warnings and notes; hidden while empty."""
+    """Line for errors, warnings and notes; hidden while empty.
+
+    What is copied, such as a path, is free of the places where lines may be broken.
+    """
 
     def __init__(self, name: str = "message") -> None:
         super().__init__()
@@ -566,6 +591,11 @@ class MessageLine(QLabel):
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        # In place of Qt's own menu.
+        self.copy_action = QAction("Copy", self)
+        self.copy_action.triggered.connect(lambda checked: self._copy())
+        self.addAction(self.copy_action)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.clear()
 
     def show_error(self, text: str) -> None:
@@ -585,6 +615,35 @@ class MessageLine(QLabel):
         super().clear()
         self.setVisible(False)
 
+    def text(self) -> str:
+        """The text as it was given."""
+        return super().text().replace(NO_SPACE, "")
+
+    def selectedText(self) -> str:
+        """The selected part of the text as it was given."""
+        return super().selectedText().replace(NO_SPACE, "")
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Copy the selected text."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self._copy()
+        else:
+            super().keyPressEvent(event)
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """Where selecting copies, as on Linux, copy the text as it was given."""
+        super().mouseReleaseEvent(event)
+        clipboard = QApplication.clipboard()
+        if clipboard is not None and clipboard.supportsSelection():
+            if self.hasSelectedText():
+                self._copy(QClipboard.Mode.Selection)
+
+    def _copy(self, mode: QClipboard.Mode = QClipboard.Mode.Clipboard) -> None:
+        """Copy the selected text, else all of it."""
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.selectedText() or self.text(), mode)
+
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         super().changeEvent(event)
@@ -593,7 +652,7 @@ class MessageLine(QLabel):
 
     def _show(self, text: str, colours: tuple[str, str] | None) -> None:
         self._colours = colours
-        self.setText(text)
+        self.setText(breakable(text))
         self.setVisible(bool(text))
         self._paint()
 
@@ -623,7 +682,7 @@ class LinkLabel(QLabel):
         self._links = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        self.setText(text)
+        self.setText(breakable(text))
 
     def set_links(self, html: str) -> None:
         """Show HTML with links, ``<a href='...'>``; `linkActivated` has the href."""
@@ -784,6 +843,11 @@ class Section(QWidget):
         self.set_open(False)
         # signals
         self.heading.toggled.connect(self.set_open)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the content is shown."""
+        return self.heading.isChecked()
 
     def set_open(self, is_open: bool) -> None:
         """Show or hide the content."""

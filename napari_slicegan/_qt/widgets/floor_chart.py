@@ -24,6 +24,13 @@ NAMES_SHARE, NUMBERS_SHARE = 0.65, 0.1
 GAP = 4
 
 
+def shown_floors(floors: float) -> str:
+    """A distance in noise floors, as in reports but for a typeset sign."""
+    from napari_slicegan.report.text import in_floors
+
+    return in_floors(floors).replace("<=", "\N{LESS-THAN OR EQUAL TO}")
+
+
 class Bar(Protocol):
     """A measure, judged or not."""
 
@@ -122,8 +129,6 @@ class FloorChart(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw names, bars and numbers."""
-        from napari_slicegan.report.text import in_floors
-
         painter = QPainter(self)
         text = self.palette().color(QPalette.ColorRole.WindowText)
         line, width = self._line(), self.width()
@@ -151,7 +156,7 @@ class FloorChart(QWidget):
             length = max(1, int(per_floor * min(floors, LONGEST_RANGE)))
             painter.fillRect(left, top + GAP // 2, length, line - GAP, QColor(colour))
             # The line of one noise floor does not cross the number.
-            value = in_floors(floors)
+            value = shown_floors(floors)
             place = QRect(left + length + GAP, top, width, line)
             place.setWidth(int(metrics.boundingRect(value).width()) + GAP)
             painter.fillRect(place, self.palette().color(QPalette.ColorRole.Window))

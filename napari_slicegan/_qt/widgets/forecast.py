@@ -38,6 +38,8 @@ class Forecast(QWidget):
         self._requested: tuple[Any, ...] | None = None
         self._worker: SteeredWorker | None = None
         self._is_cancelled = False
+        # Arguments of the estimate that is shown, or of that being made.
+        self._estimated: tuple[Any, ...] | None = None
         # children
         self.line = MessageLine("forecast")
         self._timer = QTimer(self)
@@ -51,7 +53,13 @@ class Forecast(QWidget):
         self._timer.timeout.connect(self._start)
 
     def request(self, *args: Any) -> None:
-        """Estimate once the arguments of the job have been unchanged for a moment."""
+        """Estimate once the arguments of the job have been unchanged for a moment.
+
+        The estimate that is shown stays if it has the same arguments.
+        """
+        if not self.is_busy and _are_same(self._estimated, args):
+            return
+        self._estimated = None
         self._requested = args
         if self._is_cancelled:
             # A sentence about earlier settings.
@@ -61,7 +69,7 @@ class Forecast(QWidget):
     def cancel(self) -> None:
         """Cancel the estimate, and show none."""
         self._end()
-        self._is_cancelled = True
+        self._is_cancelled, self._estimated = True, None
         self.line.clear()
 
     @property
@@ -95,6 +103,7 @@ class Forecast(QWidget):
         can_estimate = all(argument is not None for argument in args)
         self.line.show_text(f"Estimating {self._name}..." if can_estimate else "")
         # Not registered with napari, so closing needs no confirmation.
+        self._estimated = args
         worker = SteeredWorker(self._job, *args)
         worker.yielded.connect(self._show)
         worker.errored.connect(self._show_fault)
@@ -128,3 +137,14 @@ class Forecast(QWidget):
         self._worker = None
         if self._requested is not None:
             self._timer.start()
+
+
+def _are_same(known: tuple[Any, ...] | None, args: tuple[Any, ...]) -> bool:
+    """Whether arguments are the same objects, or equal ones that can be compared."""
+    if known is None or len(known) != len(args):
+        return False
+    try:
+        return all(a is b or bool(a == b) for a, b in zip(known, args, strict=True))
+    except ValueError:
+        # Arrays within them.
+        return False

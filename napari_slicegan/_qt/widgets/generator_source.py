@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.run_series import RunSeries, verdict_of
 from napari_slicegan._qt.widgets.basics import (
     LOOKS,
+    breakable,
     button,
     colour_links,
     existing_folder,
@@ -238,7 +239,7 @@ class GeneratorSource(QGroupBox):
         worker.errored.connect(lambda fault: self._fail(number, str(fault)))
         worker.finished.connect(lambda: self._end(number))
         self._workers[number] = worker
-        self.facts.setText(f"Loading {Path(path).name} ...")
+        self.facts.setText(breakable(f"Loading {Path(path).name} ..."))
         self.changed.emit()
         worker.start()
 
@@ -271,7 +272,7 @@ class GeneratorSource(QGroupBox):
             self.facts.setText(NO_GENERATOR)
         else:
             state = " ".join(filter(None, (f"{loaded.origin}.", loaded.quality)))
-            self.facts.setText(f"{_facts(loaded.trained)}\n{state}")
+            self.facts.setText(breakable(f"{_facts(loaded.trained)}\n{state}"))
             self.facts.setToolTip(str(loaded.path))
         self.card_button.setVisible(self._card is not None)
         self.changed.emit()

@@ -25,9 +25,12 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.widgets.basics import (
     FocusKeeper,
     MessageLine,
+    Section,
     ask,
+    breakable,
     button,
     content_above,
+    parent_of,
 )
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
@@ -130,6 +133,7 @@ class TaskRow(QWidget):
         # children
         self.words = QLabel()
         self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setWordWrap(True)
         self.progress = QProgressBar()
         self.progress.setRange(0, BAR_MAX)
         self.cancel_button = button(
@@ -185,12 +189,15 @@ class TaskRow(QWidget):
         worker.finished.connect(self._finish)
         self._worker = worker
         self._task, self._began = words, time.monotonic()
-        self.words.setText(f"{words} ...")
+        self.words.setText(breakable(f"{words} ..."))
         self.progress.setValue(0)
         self._timer.start()
         began_by = QApplication.focusWidget()
-        group = () if began_by is None else (began_by,)
-        self._focus = FocusKeeper(*group, self.cancel_button)
+        section = None if began_by is None else parent_of(began_by, Section)
+        # Its section may be closed when the task has ended.
+        heading = None if section is None else section.heading
+        group = (began_by, self.cancel_button, heading)
+        self._focus = FocusKeeper(*(each for each in group if each is not None))
         with self._focus.changing():
             self.cancel_button.setEnabled(True)
             self.show()
@@ -222,7 +229,7 @@ class TaskRow(QWidget):
         elapsed_s = time.monotonic() - self._began
         if fraction > 0 and elapsed_s > PATIENCE_S:
             left = duration(elapsed_s * (1 - fraction) / fraction / 60)
-            self.words.setText(f"{self._task} ... about {left} left")
+            self.words.setText(breakable(f"{self._task} ... about {left} left"))
 
     def _show_activity(self) -> None:
         # By a timer: each update makes napari process events.

@@ -19,7 +19,8 @@ from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
 from napari_slicegan._qt.viewer.layer_choice import MADE_BY
-from napari_slicegan._qt.viewer.layers import EXPLORED, PHASES
+from napari_slicegan._qt.viewer.layers import EXPLORED, PHASES, key_of
+from napari_slicegan._qt.widgets.floor_chart import shown_floors
 from napari_slicegan.config import AXES
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.report.text import in_floors, times
@@ -58,7 +59,7 @@ def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     assert not panel.measure_button.isEnabled()
     assert not panel.hint.isHidden()
     add_material(viewer)
-    assert panel.hint.isHidden()
+    assert "which agree" in panel.hint.text()
     assert panel.value() == ("slice", "made")
     assert panel.measure_button.isEnabled()
     # The real material may be a volume; what is measured must be one.
@@ -104,6 +105,22 @@ def test_a_generated_layer_is_not_the_real_material(
     viewer.add_labels(volume, name="made", metadata={MADE_BY: {"seed": 0}})
     viewer.add_labels(phases(60, 60, seed=1), name="slice")
     assert panel.value() == ("slice", "made")
+
+
+def test_the_image_of_the_micrograph_tab_is_the_real_material(
+    panel: MeasurePanel, viewer: Any
+) -> None:
+    """And not an earlier one, whose layer is still there."""
+    viewer.add_labels(phases(60, 60, seed=1), name="earlier")
+    image = viewer.add_image(gray(60, 60, seed=2), name="used")
+    panel.set_views({"z": [layer_inputs.source_of(image)]})
+    viewer.add_image(gray(24, 24, 24, seed=3), name="gray volume")
+    assert panel.value() == ("used", "gray volume")
+    # Its phases, for a volume of phases.
+    key = key_of(layer_inputs.source_of(image), image)
+    viewer.add_labels(phases(60, 60, seed=2), name="its phases", metadata={PHASES: key})
+    viewer.add_labels(phases(24, 24, 24, seed=4), name="made")
+    assert panel.value() == ("its phases", "made")
 
 
 def test_results_of_other_layers_are_marked(
@@ -223,9 +240,16 @@ def test_verdicts_curves_and_files(
         panel.table.next.linkActivated.emit("train")
     shown = panel.table.table
     assert shown.rowCount() == len(proof.metrics)
-    # All rows are seen.
-    assert shown.verticalScrollBar().maximum() == 0
-    assert shown.viewport().height() >= shown.verticalHeader().length()
+
+    def are_all_seen() -> bool:
+        height = shown.viewport().height()
+        is_whole = shown.verticalScrollBar().maximum() == 0
+        return is_whole and height >= shown.verticalHeader().length()
+
+    # All rows are seen, also when their titles take more lines.
+    for width in (600, 440):
+        shown.setFixedWidth(width)
+        qtbot.waitUntil(are_all_seen, timeout=LONG)
     first = shown.item(0, 0)
     assert first is not None
     assert first.text() == "Phase fraction"
@@ -233,7 +257,7 @@ def test_verdicts_curves_and_files(
     assert without is not None
     floors = proof.baseline_metrics["phase_fraction"].floors
     assert floors is not None
-    assert without.text() == in_floors(floors)
+    assert without.text() == shown_floors(floors)
     # The chart has what is judged, the largest distance first.
     bars = panel.table.chart.value()
     judged = [one for one in proof.metrics if one.grade != "unknown"]

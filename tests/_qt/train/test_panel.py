@@ -141,6 +141,10 @@ def test_a_whole_run_by_its_buttons(
     assert folder.config() == completed(panel.value())
     assert str(path) in panel.message.text()
     assert panel.settings.isEnabled()
+    # Its line is left to the pictures until the settings are opened again.
+    assert panel.controls.gaussian.isHidden()
+    panel.section.heading.click()
+    assert not panel.controls.gaussian.isHidden()
     assert log.states == [
         RunState.PREPARING,
         RunState.RUNNING,

@@ -112,6 +112,9 @@ def test_the_estimate_of_what_has_begun_stays(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not forecast.is_busy, timeout=LONG)
     forecast.hold()
     assert forecast.line.text() == "About 1 s."
+    # The same is not estimated again.
+    forecast.request(1)
+    assert not forecast.is_busy
     forecast.request(2)
     qtbot.waitUntil(lambda: "Estimating" in forecast.line.text(), timeout=LONG)
     forecast.hold()
