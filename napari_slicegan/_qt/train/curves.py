@@ -32,6 +32,7 @@ from napari_slicegan._qt.widgets.small_plot import (
     set_axes_look,
     told_apart,
 )
+from napari_slicegan.runtime.quantities import within_sentence
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
@@ -52,6 +53,8 @@ MAX_LABELS = 3
 # Distances below this are drawn as this: a logarithm needs a bound.
 SMALLEST = 0.1
 LARGEST = 1e300
+# A verdict within the last steps of a run, by their share, needs no date.
+RECENT = 0.05
 # The rarest losses at both ends are cut off if the others take less than a third of the
 # range.
 RARE, SPIKE = 0.01, 3
@@ -284,6 +287,8 @@ class Curves(QWidget):
         self.setObjectName("curves")
         self.series = RunSeries()
         self.guard = FaultGuard(self)
+        self.is_over = False
+        """Whether the run has ended, so that no newer measurement will follow."""
         self.measured: tuple[MonitoredCurve, ...] = ()
         self.others: dict[MonitoredCurve, Plot] = {}
         """Plots of the measures without a noise floor."""
@@ -430,7 +435,7 @@ class Curves(QWidget):
                 numbered = enumerate(self.judged)
                 colours = {curve.title: colour_of(n) for n, curve in numbered}
                 self.chart.set_metrics(judged, colours)
-            sentence = verdict_of(series, self.measured)
+            sentence = self._dated(verdict_of(series, self.measured))
             if sentence != self.verdict.text():
                 self.verdict.show_text(sentence)
         self._is_drawn = True
@@ -442,6 +447,15 @@ class Curves(QWidget):
         for curve, plot in self.others.items():
             with self.guard(f"The plot '{curve.title}'"):
                 plot.draw(series.of(curve.column))
+
+    def _dated(self, sentence: str) -> str:
+        """A verdict, after a run with its step if the run has left that behind."""
+        steps = [self.series.in_floors(curve).x for curve in self.judged]
+        measured = max((float(x[-1]) for x in steps if len(x)), default=math.inf)
+        last = max(self.series.critic_loss.x[-1:], default=0)
+        if not (sentence and self.is_over and measured < (1 - RECENT) * last):
+            return sentence
+        return f"At step {measured:,.0f}: {within_sentence(sentence)}"
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Columns of equal width; else the longest title widens its own."""

@@ -344,6 +344,7 @@ class RunView(QWidget):
     def show_state(self, state: RunState, reason: FinishReason | None = None) -> None:
         """Follow the state of the run; a finished one has a reason."""
         self._state, self._reason = state, reason
+        self.curves.is_over = not state.is_active
         if state is RunState.PREPARING:
             self._report = None
             self.facts.clear()

@@ -407,3 +407,18 @@ def test_more_measures_than_colours_have_different_lines(curves: Curves) -> None
     row |= {"swd": "9", "swd_floor": "1", "step": "3", "elapsed_s": "9"}
     curves.add_history([{**row, "critic_loss": "0", "generator_loss": "0"}])
     assert drawn(curves.distances, len(measured) - 1) == [(3, 9.0)]
+
+
+def test_a_verdict_that_a_run_has_left_behind_names_its_step(curves: Curves) -> None:
+    """The last check of a run may be older than its last step."""
+    curves.add([report(20, quality(0.8, 0.9, 1)), report(21)])
+    curves.is_over = True
+    curves.redraw()
+    assert curves.verdict.text().startswith("Phase fractions, ")
+    curves.add([report(60)])
+    curves.is_over = False
+    curves.redraw()
+    assert curves.verdict.text().startswith("Phase fractions, ")
+    curves.is_over = True
+    curves.redraw()
+    assert curves.verdict.text().startswith("At step 20: phase fractions, ")
