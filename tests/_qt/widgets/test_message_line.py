@@ -48,7 +48,7 @@ def test_the_bar_beside_a_message_has_the_colour_of_its_text(qtbot: QtBot) -> No
 
 def test_long_names_of_files_are_broken_between_lines(qtbot: QtBot) -> None:
     """They hold no spaces, and would widen the dock."""
-    name = "SEM_cathode_overview_2026-11-28_sample_17_detector_BSE_10kV-20261201.tif"
+    name = "SEM_cathode_overview_2026-11-28_sample_17_detector_10kV-20261201-133438.tif"
     line, label = MessageLine(), LinkLabel()
     for each, show in ((line, line.show_text), (label, label.set_plain)):
         qtbot.addWidget(each)
