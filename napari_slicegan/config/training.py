@@ -70,10 +70,10 @@ class ObjectiveSettings(Settings):
         ge=0,
         le=100,
         title="Pattern weight",
-        description="Weight of local patterns in the generator's loss: shares of 2x2 "
-        "pixels with one, two or three pixels of a phase and of isolated pixels, which "
-        "critics hardly count. 0 for none. Of phases with straight-through gradients "
-        "only.",
+        description="Weight of local patterns in the generator's loss, of which a "
+        "critic sees little. Phases with straight-through gradients: shares of 2x2 "
+        "pixels with one, two or three pixels of a phase, and of isolated pixels. Gray "
+        "values and colours: distributions of patches at three scales. 0 for none.",
     )
     critic_steps: int = Field(
         5,

@@ -171,6 +171,7 @@ class PatternLoss(nn.Module):
         share_images: bool = False,
     ) -> None:
         super().__init__()
+        self.channels = channels
         self._share_images = share_images
         self._over_processes = over_processes
         for name in ("real", "generated"):

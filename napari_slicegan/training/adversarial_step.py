@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from napari_slicegan.config import AXES, dimensions_of
 from napari_slicegan.data.transforms import OneHotPhases, most_probable
 from napari_slicegan.losses import build_objective
+from napari_slicegan.losses.patches import PatchLoss
 from napari_slicegan.losses.patterns import PatternLoss
 from napari_slicegan.models import GeneratorNetwork, build_critic, build_generator
 from napari_slicegan.models.pretrained import start_from_pretrained
@@ -238,11 +239,16 @@ class AdversarialStep:
         )
         memory_format = precision.critic_memory_format(config)
         self.critics.to(device, memory_format=memory_format)  # type: ignore[call-overload]
-        self.patterns: PatternLoss | None = None
-        if config.objective.pattern_weight and self._is_hard:
+        self.patterns: PatternLoss | PatchLoss | None = None
+        if config.objective.pattern_weight and dimensions_of(spec.architecture) == 3:
             mean = distributed.all_reduce_mean
             parts = self.view.n_axes, spec.channels
-            self.patterns = PatternLoss(*parts, mean, share_images=isotropic)
+            if self._is_hard:
+                self.patterns = PatternLoss(*parts, mean, share_images=isotropic)
+            elif spec.output != "phases":
+                edge = config.architecture.patch_size
+                self.patterns = PatchLoss(*parts, edge, mean, share_images=isotropic)
+        if self.patterns is not None:
             self.patterns.to(device)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
@@ -443,11 +449,13 @@ class AdversarialStep:
         return loss.detach()
 
     def _pattern_loss(
-        self, patterns: PatternLoss, compared: list[tuple[Tensor, Tensor]]
+        self,
+        patterns: PatternLoss | PatchLoss,
+        compared: list[tuple[Tensor, Tensor]],
     ) -> Tensor:
         """Difference of local patterns along each axis."""
         parts = self.view.n_axes // len(compared)
-        channels = patterns.real.shape[-1]
+        channels = patterns.channels
 
         def planes(images: Tensor) -> Tensor:
             """Planes of pairs one by one, without the channel of a condition."""

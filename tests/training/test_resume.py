@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.fine_tuning import fine_tune
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
-from tests.toys import finish_of, tensors, train
+from tests.toys import finish_of, smooth_field, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.data.training_images import TrainingImages
 
 StartToy = Callable[..., Trainer]
 
@@ -39,6 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "normalisation": "pixel",
         "betas": (0.5, 0.9),
     },
+    "gray": {"objective": "r3gan", "pattern_weight": 0.1},
     "last weights": {"ema_decay": 0, "lr_decay_start": 1},
 }
 # What depends on the clock.
@@ -53,7 +55,7 @@ def final_state(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("variant", "isotropic"),
-    [("r3gan", True), ("wgan-gp", False), ("last weights", True)],
+    [("r3gan", True), ("wgan-gp", False), ("last weights", True), ("gray", True)],
 )
 def test_three_and_three_steps_are_six(
     toy_config: RunConfig,
@@ -66,6 +68,10 @@ def test_three_and_three_steps_are_six(
     """Weights, averages, Adam's moments, random numbers: bit by bit."""
     config = toy_config.changed(steps=6, **VARIANTS[variant])
     images = toy_images if isotropic else toy_views
+    if variant == "gray":
+        images = TrainingImages.isotropic(
+            Micrograph.from_array(smooth_field(40, 48), "grayscale")
+        )
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     reports = train(Trainer.start(config, images, whole))
     train(Trainer.start(config, images, parts), stop_at=3)
