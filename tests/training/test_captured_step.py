@@ -25,6 +25,7 @@ from tests.toys import TOY_PATCH, tensors, train
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.models.network import Output
 
 MakeAdversarialStep = Callable[..., AdversarialStep]
 N_STEPS = 21
@@ -139,12 +140,14 @@ class NoTransfers(TorchDispatchMode):
         return result
 
 
+@pytest.mark.parametrize(("channels", "output"), [(2, "phases"), (3, "unit")])
 def test_a_step_needs_nothing_from_the_host_but_what_it_is_fed(
-    make_adversarial_step: MakeAdversarialStep,
+    make_adversarial_step: MakeAdversarialStep, channels: int, output: Output
 ) -> None:
     """As a capture; positions are on the device too, so no shape depends on them."""
     config = make_adversarial_step(noise=True, voxel_noise="on").config
-    gan = AdversarialStep(config, generator_spec(config, 2, "phases"), True, META)
+    gan = AdversarialStep(config, generator_spec(config, channels, output), True, META)
+    assert gan.patterns is not None
     transfers = NoTransfers()
 
     def feed(draw: Callable[[], Tensor], device: torch.device) -> Tensor:
@@ -154,7 +157,7 @@ def test_a_step_needs_nothing_from_the_host_but_what_it_is_fed(
         return fed
 
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
-        return torch.empty(n, 2, TOY_PATCH, TOY_PATCH, device=META)
+        return torch.empty(n, channels, TOY_PATCH, TOY_PATCH, device=META)
 
     gan.feed = feed
     for progress in (0.0, 0.5):
