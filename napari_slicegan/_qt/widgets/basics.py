@@ -593,7 +593,8 @@ class MessageLine(QLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         # In place of Qt's own menu.
         self.copy_action = QAction("Copy", self)
-        self.copy_action.triggered.connect(lambda checked: self._copy())
+        # Not a lambda, which would keep the line after its panel has closed.
+        self.copy_action.triggered.connect(self._copy_text)
         self.addAction(self.copy_action)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.clear()
@@ -637,6 +638,10 @@ class MessageLine(QLabel):
         if clipboard is not None and clipboard.supportsSelection():
             if self.hasSelectedText():
                 self._copy(QClipboard.Mode.Selection)
+
+    def _copy_text(self) -> None:
+        """Copy to the clipboard that is pasted by keys."""
+        self._copy()
 
     def _copy(self, mode: QClipboard.Mode = QClipboard.Mode.Clipboard) -> None:
         """Copy the selected text, else all of it."""
