@@ -9,12 +9,13 @@ convolutions hardly see the finest of these waves.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from napari_slicegan.losses.averages import AveragedStatistics
 
 PATCH = 5
 """Pixels per edge of a patch."""
@@ -23,10 +24,6 @@ MAX_SCALES = 3
 N_QUANTILES = 65
 N_VALUES = 512
 """Projections, of each wave, whose quantiles are taken in a step."""
-STEPS_OF_GENERATED = 20
-"""Training steps over which generated quantiles are averaged."""
-STEPS_OF_REAL = 1000
-"""The same for real ones, which do not change."""
 WEIGHT = 0.2
 """So that the same setting suits patterns of phases and patches."""
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -47,12 +44,11 @@ def waves(channels: int) -> Tensor:
     return found.flatten(0, 1)
 
 
-class PatchLoss(nn.Module):
+class PatchLoss(AveragedStatistics):
     """Difference of the patches of generated and real images.
 
     On each wave the optimal transport moves a generated value to the real one of the
-    same rank. Distances between the few images of a step would favour images that are
-    all alike; so quantiles are averages over steps, and the loss is linear in the
+    same rank. The quantiles are averages over steps, and the loss is linear in the
     images of a step.
 
     Parameters
@@ -72,9 +68,6 @@ class PatchLoss(nn.Module):
 
     waves: Tensor
     blur: Tensor
-    real: Tensor
-    generated: Tensor
-    steps: Tensor
 
     def __init__(
         self,
@@ -85,22 +78,18 @@ class PatchLoss(nn.Module):
         *,
         share_images: bool = False,
     ) -> None:
-        super().__init__()
-        self.channels = channels
-        self._share_images = share_images
-        self._over_processes = over_processes
-        self._n_scales = 1
-        while self._n_scales < MAX_SCALES and (edge - 3) // 2 >= 2 * PATCH:
+        n_scales = 1
+        while n_scales < MAX_SCALES and (edge - 3) // 2 >= 2 * PATCH:
             edge = (edge - 3) // 2
-            self._n_scales += 1
-        self.register_buffer("waves", waves(channels), persistent=False)
+            n_scales += 1
+        found, groups = waves(channels), (parts, channels, over_processes)
+        shape = n_scales, len(found), N_QUANTILES
+        super().__init__(shape, *groups, share_images=share_images)
+        self._n_scales = n_scales
+        self.register_buffer("waves", found, persistent=False)
         line = torch.tensor(BINOMIAL)
         blur = torch.outer(line, line).expand(channels, 1, -1, -1).contiguous()
         self.register_buffer("blur", blur, persistent=False)
-        shape = parts, self._n_scales, len(self.waves), N_QUANTILES
-        for name in ("real", "generated"):
-            self.register_buffer(name, torch.zeros(shape))
-        self.register_buffer("steps", torch.zeros(()))
 
     def forward(self, real: list[Tensor], generated: list[Tensor]) -> Tensor:
         """Loss of one step, a scalar; each list holds [N, C, P, P] for each part."""
@@ -112,26 +101,19 @@ class PatchLoss(nn.Module):
                 torch.stack([_quantiles(each, n_values) for each in projections])
                 for projections in ([*map(self._projections, together)], projected)
             )
-            self.steps += 1
-            for average, now, n_steps in (
-                (self.real, of_real.expand_as(self.real), STEPS_OF_REAL),
-                (self.generated, of_generated, STEPS_OF_GENERATED),
-            ):
-                weight = 1 / self.steps.clamp(max=n_steps)
-                average.lerp_(self._over_processes(now), weight)
+            self.take_step(of_real, of_generated)
             spread = self.real.std(dim=-1, keepdim=True) + 1e-6
             shift = ((self.generated - self.real) / spread).clamp(-1, 1) / spread
         terms = []
-        for part, scale in itertools.product(
-            range(len(projected)), range(self._n_scales)
-        ):
-            values = projected[part][scale]
-            with torch.no_grad():
-                steps = self.generated[part, scale].contiguous()
-                ranks = torch.searchsorted(steps, values).clamp_(max=N_QUANTILES - 1)
-                moves = shift[part, scale].gather(1, ranks)
-            linear = (values * moves).mean()
-            terms.append(linear - linear.detach())
+        for part, of_scales in enumerate(projected):
+            for scale, values in enumerate(of_scales):
+                with torch.no_grad():
+                    quantiles = self.generated[part, scale].contiguous()
+                    ranks = torch.searchsorted(quantiles, values)
+                    ranks.clamp_(max=N_QUANTILES - 1)
+                    moves = shift[part, scale].gather(1, ranks)
+                linear = (values * moves).mean()
+                terms.append(linear - linear.detach())
         value = (shift * (self.generated - self.real)).mean() / 2
         return WEIGHT * len(self.waves) * (torch.stack(terms).mean() + value)
 

@@ -16,8 +16,10 @@ import functools
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from napari_slicegan.losses.averages import AveragedStatistics
 
 KINDS = ((1, 2, 4, 8), (3, 5, 10, 12), (7, 11, 13, 14), (6, 9))
 """Squares with one pixel of a phase, two side by side, three and two diagonal ones. The
@@ -26,10 +28,6 @@ N_PATTERNS = len(KINDS) + 1
 """Kinds of squares, and isolated pixels."""
 N_CODES = 16
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
-STEPS_OF_GENERATED = 20
-"""Training steps over which generated patterns are averaged."""
-STEPS_OF_REAL = 1000
-"""The same for real ones, which do not change: as many crops as the images hold."""
 SMALLEST_OF_SQUARES = 1e-3
 SMALLEST_OF_ISOLATED = 3e-4
 """Shares below which patterns are judged by their difference, not by their ratio: of
@@ -137,7 +135,7 @@ def _is_of_kind(device: torch.device) -> Tensor:
     return torch.tensor(table, device=device)
 
 
-class PatternLoss(nn.Module):
+class PatternLoss(AveragedStatistics):
     """Difference of the local patterns of generated and real images.
 
     The patterns of the few images of a step scatter, and a squared difference would
@@ -157,9 +155,6 @@ class PatternLoss(nn.Module):
         Mean of a tensor over the processes that each make a part of a batch.
     """
 
-    real: Tensor
-    generated: Tensor
-    steps: Tensor
     smallest: Tensor
 
     def __init__(
@@ -170,13 +165,9 @@ class PatternLoss(nn.Module):
         *,
         share_images: bool = False,
     ) -> None:
-        super().__init__()
-        self.channels = channels
-        self._share_images = share_images
-        self._over_processes = over_processes
-        for name in ("real", "generated"):
-            self.register_buffer(name, torch.zeros(parts, N_PATTERNS, channels))
-        self.register_buffer("steps", torch.zeros(()))
+        groups = parts, channels, over_processes
+        shape = N_PATTERNS, channels
+        super().__init__(shape, *groups, share_images=share_images)
         squares = [SMALLEST_OF_SQUARES] * len(KINDS)
         smallest = torch.tensor([*squares, SMALLEST_OF_ISOLATED])
         self.register_buffer("smallest", smallest.view(-1, 1), persistent=False)
@@ -186,15 +177,9 @@ class PatternLoss(nn.Module):
         with torch.no_grad():
             seen = torch.stack([pattern_shares(images) for images in real])
             if self._share_images:
-                seen = seen.mean(dim=0, keepdim=True).expand_as(seen)
+                seen = seen.mean(dim=0, keepdim=True)
             made = torch.stack([pattern_shares(images) for images in generated])
-            now = self._over_processes(torch.stack([seen, made]))
-            self.steps += 1
-            lengths = STEPS_OF_REAL, STEPS_OF_GENERATED
-            for average, shares, steps in zip(
-                (self.real, self.generated), now, lengths, strict=True
-            ):
-                average.lerp_(shares, 1 / self.steps.clamp(max=steps))
+            self.take_step(seen, made)
             scale = torch.maximum(self.real, self.smallest)
             error = ((self.generated - self.real) / scale).clamp(-1, 1)
             # The loss of a pattern far too frequent is its logarithm: were each of its

@@ -177,8 +177,7 @@ def check_need(needed: int, what: str, advice: str) -> None:
     if needed > free + available_swap():
         raise ValueError(
             f"Expected {what} that fits in the free memory of {bytes_in_words(free)}, "
-            f"got one that needs about {bytes_in_words(needed)}; "
-            f"{advice}."
+            f"got one that needs about {bytes_in_words(needed)}; {advice}."
         )
 
 
